@@ -1,0 +1,77 @@
+"""convscope: a convolutional network you can see through.
+
+Names are imported when they are first used, so that `import convscope` costs
+next to nothing beyond `import numpy`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# public name -> the module it lives in; sub-packages map to themselves
+_HOMES = {
+    "avg_pool2d": "convscope.ops",
+    "conv2d": "convscope.ops",
+    "conv_output_size": "convscope.geometry",
+    "core": "convscope.ops",
+    "get_threads": "convscope.ops",
+    "max_pool2d": "convscope.ops",
+    "set_threads": "convscope.ops",
+    "Network": "convscope.network",
+    "load": "convscope.formats",
+    "save": "convscope.formats",
+    "History": "convscope.training",
+    "SGD": "convscope.training",
+    "fit": "convscope.training",
+    "feature_maps": "convscope.explain",
+    "trace": "convscope.explain",
+}
+_MODULES = ("data", "errors", "explain", "formats", "geometry", "kernels", "layers", "models", "ops", "report", "training")
+
+__all__ = ["__version__", *sorted(_HOMES), *_MODULES]
+
+if TYPE_CHECKING:
+    from convscope import data as data
+    from convscope import errors as errors
+    from convscope import explain as explain
+    from convscope import formats as formats
+    from convscope import geometry as geometry
+    from convscope import kernels as kernels
+    from convscope import layers as layers
+    from convscope import models as models
+    from convscope import ops as ops
+    from convscope import report as report
+    from convscope import training as training
+    from convscope.explain import feature_maps as feature_maps
+    from convscope.explain import trace as trace
+    from convscope.formats import load as load
+    from convscope.formats import save as save
+    from convscope.geometry import conv_output_size as conv_output_size
+    from convscope.network import Network as Network
+    from convscope.ops import avg_pool2d as avg_pool2d
+    from convscope.ops import conv2d as conv2d
+    from convscope.ops import core as core
+    from convscope.ops import get_threads as get_threads
+    from convscope.ops import max_pool2d as max_pool2d
+    from convscope.ops import set_threads as set_threads
+    from convscope.training import SGD as SGD
+    from convscope.training import History as History
+    from convscope.training import fit as fit
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"convscope.{name}")
+    else:
+        raise AttributeError(f"module 'convscope' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

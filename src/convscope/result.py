@@ -1,0 +1,128 @@
+"""The base of every result: frozen, and able to show and save itself.
+
+A result holds arrays, numbers and names; it neither draws nor prints. How a
+result becomes text, a picture, a page or a table is the business of
+`convscope.report`, which registers one renderer for each pair of class and
+format. Looking a renderer up by name is the only upward reference there is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from convscope.errors import InvalidValue
+from convscope.files import write_text
+
+__all__ = ["Result", "plain", "renders"]
+
+Renderer = Callable[..., Any]
+_RENDERERS: dict[tuple[str, str], Renderer] = {}
+_R = TypeVar("_R", bound=Renderer)
+
+
+def renders(result: str, kind: str) -> Callable[[_R], _R]:
+    """Register a renderer: `result` is a class name, `kind` a file suffix without dot, "plot", "text" or "html".
+
+    A renderer of a suffix is called as `renderer(result, path)` and must write
+    through `convscope.files`; one of "plot" as `renderer(result, ax=None, **options)`
+    and returns the matplotlib Axes; "text" and "html" return a string.
+    """
+
+    def register(function: _R) -> _R:
+        _RENDERERS[(result, kind)] = function
+        return function
+
+    return register
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a computation found: frozen, and it can show and save itself."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give every public field as plain Python: arrays become nested lists."""
+        return {
+            field.name: plain(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+            if not field.name.startswith("_")
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result to `path`; the suffix chooses the format (always ".json").
+
+        Raises
+        ------
+        InvalidValue
+            If this kind of result has no such format; the message lists those it has.
+        FileError
+            If the file cannot be written. Whatever was there before stays.
+        """
+        suffix = Path(path).suffix.lower().lstrip(".")
+        if suffix == "json":
+            write_text(path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+            return
+        self._renderer(suffix)(self, Path(path))
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Draw the result with matplotlib and return the Axes."""
+        return self._renderer("plot")(self, ax=ax, **options)
+
+    def _repr_html_(self) -> str | None:
+        renderer = self._find("html")
+        return None if renderer is None else str(renderer(self))
+
+    def __str__(self) -> str:
+        renderer = self._find("text")
+        return repr(self) if renderer is None else str(renderer(self))
+
+    def _find(self, kind: str) -> Renderer | None:
+        importlib.import_module("convscope.report")
+        for cls in type(self).__mro__:
+            if (cls.__name__, kind) in _RENDERERS:
+                return _RENDERERS[(cls.__name__, kind)]
+        return None
+
+    def _renderer(self, kind: str) -> Renderer:
+        found = self._find(kind)
+        if found is not None:
+            return found
+        name = type(self).__name__
+        if kind == "plot":
+            raise InvalidValue(f"{name}.plot: there is no picture of this result.")
+        classes = {cls.__name__ for cls in type(self).__mro__}
+        kinds = {k for c, k in _RENDERERS if c in classes} - {"plot", "text", "html"}
+        known = ", ".join(sorted({"." + k for k in kinds} | {".json"}))
+        raise InvalidValue(f"{name}.save: the suffix must be one of {known}; got '.{kind}'.")
+
+
+def plain(value: Any) -> Any:
+    """Turn arrays, results and mappings into what JSON can hold; NaN and infinity become text.
+
+    Examples
+    --------
+    >>> plain({"a": np.arange(3), "b": np.float32(0.5), "c": float("nan")})
+    {'a': [0, 1, 2], 'b': 0.5, 'c': 'nan'}
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    if isinstance(value, Result):
+        return value.to_dict()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    return value
