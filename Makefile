@@ -1,0 +1,57 @@
+# convscope: `make help` lists what there is.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard cpp/*)
+# in CI everything runs; at hand the slow tests are left out
+MARKS  := $(if $(CI),,-m "not slow")
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench bench-full clean
+
+help: ## say what each target does
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(VENV)/installed ## set up, train a network on scanned digits, write convscope-demo/report.html
+	$(BIN)/convscope demo
+
+test: $(VENV)/installed-test ## set up, then run the tests
+	$(BIN)/python -m pytest -n auto $(MARKS) $(ARGS)
+
+check: $(VENV)/installed-check ## style, formatting, types and import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_imports.py
+
+format: $(VENV)/installed-check ## put the code into the one format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/installed-bench ## speed against PyTorch and ONNX Runtime, a subset in under ten minutes
+	$(BIN)/python benchmarks/bench_conv.py --subset
+
+bench-full: $(VENV)/installed-bench ## the same, every layer
+	$(BIN)/python benchmarks/bench_conv.py
+
+clean: ## remove what was built and made (not your files)
+	rm -rf $(VENV) build dist site convscope-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "convscope needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "the venv module is missing: apt-get install python3-venv" >&2; exit 2; }
+
+$(VENV)/installed: $(VENV)/bin/python $(BUILT_FROM)
+	@command -v c++ >/dev/null || command -v $${CXX:-g++} >/dev/null || \
+	  { echo "no C++ compiler: apt-get install g++ (Debian), xcode-select --install (macOS)" >&2; exit 2; }
+	@echo "building convscope (about two minutes the first time)"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/installed-%: $(VENV)/installed
+	$(PIP) --editable '.[$*]'
+	@touch $@
