@@ -1,0 +1,130 @@
+"""Receptive fields: which input pixels one cell of a later layer depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from convscope.errors import InvalidValue
+from convscope.geometry.padding import kernel_span, whole
+
+__all__ = ["ReceptiveField", "Window", "receptive_field"]
+
+
+class Window(NamedTuple):
+    """What a layer reads along one axis; `padding` is the pixels before."""
+
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The input pixels behind a row of cells, along one axis.
+
+    Cell i sees `size` pixels from `start + i*jump` on; pixels below 0 or beyond the
+    image are padding. Holes that a dilation leaves are counted as seen.
+
+    Attributes
+    ----------
+    size : int
+        Pixels that one cell sees.
+    jump : int
+        Pixels between the fields of neighbouring cells.
+    start : int
+        First pixel of the field of cell 0.
+    """
+
+    size: int = 1
+    jump: int = 1
+    start: int = 0
+
+    def then(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> ReceptiveField:
+        """Give the field of the cells of a next layer; `padding` is the pixels before.
+
+        Examples
+        --------
+        >>> ReceptiveField().then(3).then(3)
+        ReceptiveField(size=5, jump=1, start=0)
+        """
+        span = kernel_span(kernel, dilation)
+        return ReceptiveField(
+            self.size + (span - 1) * self.jump,
+            self.jump * whole("stride", stride, 1),
+            self.start - whole("padding", padding, 0) * self.jump,
+        )
+
+    def joined(self, other: ReceptiveField) -> ReceptiveField:
+        """Give the field that spans both, for cells which two branches meet in.
+
+        Raises
+        ------
+        InvalidValue
+            If the branches have different strides: their cells do not lie on one grid.
+
+        Examples
+        --------
+        A residual block: two 3x3 convolutions beside a shortcut.
+
+        >>> block = ReceptiveField().then(3, padding=1).then(3, padding=1)
+        >>> block.joined(ReceptiveField())
+        ReceptiveField(size=5, jump=1, start=-2)
+        """
+        if self.jump != other.jump:
+            raise InvalidValue(
+                "ReceptiveField.joined: the branches must have the same overall stride; "
+                f"got {self.jump} and {other.jump}."
+            )
+        first = min(self.start, other.start)
+        last = max(self.start + self.size, other.start + other.size)
+        return ReceptiveField(last - first, self.jump, first)
+
+    def pixels(self, index: int, size: int | None = None) -> range:
+        """Give the input pixels that cell `index` sees, cut to an image of `size` pixels if given.
+
+        Examples
+        --------
+        >>> field = ReceptiveField().then(5, stride=2, padding=2)
+        >>> field.pixels(0), field.pixels(0, size=11), field.pixels(1)
+        (range(-2, 3), range(0, 3), range(0, 5))
+        """
+        first = self.start + index * self.jump
+        last = first + self.size
+        if size is None:
+            return range(first, last)
+        return range(min(max(first, 0), size), max(min(last, size), 0))
+
+
+def receptive_field(windows: Iterable[Window | tuple[int, ...]]) -> ReceptiveField:
+    """Compose the windows of layers that follow each other, the first layer first.
+
+    Parameters
+    ----------
+    windows : iterable of (kernel, stride, padding before, dilation)
+        Later entries may be left out: ``(3,)`` is a 3-pixel kernel of stride 1.
+
+    References
+    ----------
+    Araujo, Norris and Sim (2019), Computing receptive fields of convolutional neural networks, Distill.
+
+    Examples
+    --------
+    n layers of 3x3 see 2n + 1 pixels, of 5x5 4n + 1:
+
+    >>> [receptive_field([(3,)] * n).size for n in (1, 2, 3)]
+    [3, 5, 7]
+    >>> [receptive_field([(5,)] * n).size for n in (1, 2, 3)]
+    [5, 9, 13]
+
+    LeNet-5's second pooling: 5x5, pool 2, 5x5, pool 2.
+
+    >>> receptive_field([(5,), (2, 2), (5,), (2, 2)])
+    ReceptiveField(size=16, jump=4, start=0)
+    """
+    field = ReceptiveField()
+    for window in windows:
+        field = field.then(*window)
+    return field
