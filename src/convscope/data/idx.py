@@ -1,0 +1,206 @@
+"""IDX files: the format of MNIST and Fashion-MNIST, plain or compressed with gzip.
+
+A file is a magic number (two zero bytes, a code for the type, the number of
+axes), the length of each axis as a big-endian uint32, and the values in
+big-endian C order. The header is not believed: the file must hold exactly what
+it announces, and nothing is allocated that the file cannot fill.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.data.dataset import Dataset
+from convscope.errors import ConvscopeError, FileError
+
+__all__ = ["fashion_mnist", "idx_folder", "mnist", "read_idx"]
+
+_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_GZIP = b"\x1f\x8b"
+# DEFLATE cannot compress better than 1032 : 1 (zlib technical details).
+_DEFLATE_LIMIT = 1032
+_FASHION = (
+    "T-shirt", "trouser", "pullover", "dress", "coat",
+    "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)  # fmt: skip
+
+
+def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read one IDX file, plain or gzip (told by its content, not its name).
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    ndarray
+        Of the shape and type that the header announces, in the byte order of this machine.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, is not IDX, is truncated, or holds more or less than its header says.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "labels-idx1-ubyte"
+    >>> _ = file.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
+    >>> read_idx(file)
+    array([7, 2, 1], dtype=uint8)
+    """
+    file = Path(path)
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as raw:
+            compressed = raw.read(2) == _GZIP
+            raw.seek(0)
+            if not compressed:
+                return _read(raw, file, at_most=size)
+            with gzip.GzipFile(fileobj=raw) as stream:
+                return _read(stream, file, at_most=size * _DEFLATE_LIMIT)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FileError(f"{file}: the gzip file is truncated or broken.") from error
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(f"cannot read {file}: {(error.strerror or str(error)).lower()}.") from error
+
+
+def idx_folder(
+    folder: str | os.PathLike[str], classes: Sequence[str] = (), name: str = ""
+) -> tuple[Dataset, Dataset]:
+    """Read a folder with the four files of MNIST, or of a data set in its form.
+
+    The files are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
+    `t10k-labels-idx1-ubyte`, each with or without `.gz` (a dot before `idx` is accepted too). Bytes
+    become float32 from 0 to 1.
+
+    Parameters
+    ----------
+    folder : str or path
+    classes : sequence of str
+        Class names; the labels themselves when left out.
+    name : str
+        The name of the data set; that of the folder when left out.
+
+    Returns
+    -------
+    train, test : Dataset
+
+    Raises
+    ------
+    FileError
+        If a file is missing or broken, or images and labels do not belong together.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise FileError(f"cannot read {place}: it must be a folder of IDX files.")
+    train, test = (_read_pair(place, part) for part in ("train", "t10k"))
+    if train[0].shape[1:] != test[0].shape[1:]:
+        sizes = f"{train[0].shape} and {test[0].shape}"
+        raise FileError(f"{place}: training and test images must have the same size; got {sizes}.")
+    # One list of classes for both parts, even where the test part lacks a label.
+    count = 1 + max(int(y.max(initial=0)) for _, y in (train, test))
+    known = tuple(classes) or tuple(str(i) for i in range(count))
+    try:
+        parts = [Dataset(x, y, known, name or place.name) for x, y in (train, test)]
+    except ConvscopeError as error:
+        raise FileError(f"{place}: {error}") from error
+    return parts[0], parts[1]
+
+
+def mnist(folder: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
+    """Read MNIST (60,000 and 10,000 handwritten digits, 28 by 28) from a folder of its four files.
+
+    References
+    ----------
+    LeCun, Bottou, Bengio & Haffner (1998), Gradient-based learning applied to document recognition.
+    """
+    return idx_folder(folder, tuple("0123456789"), "MNIST")
+
+
+def fashion_mnist(folder: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
+    """Read Fashion-MNIST (60,000 and 10,000 pictures of clothing, 28 by 28) from a folder of its four files.
+
+    References
+    ----------
+    Xiao, Rasul & Vollgraf (2017), Fashion-MNIST: a novel image dataset, arXiv:1708.07747.
+    """
+    return idx_folder(folder, _FASHION, "Fashion-MNIST")
+
+
+def _read(stream: BinaryIO | gzip.GzipFile, file: Path, at_most: int) -> NDArray[Any]:
+    """Read header and values; `at_most` bounds the bytes that the stream can possibly give."""
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
+        raise FileError(
+            f"{file}: not an IDX file; it must begin with 0, 0, a type, a number of axes; got {list(magic)}."
+        )
+    header = stream.read(4 * magic[3])
+    if len(header) < 4 * magic[3]:
+        raise FileError(f"{file}: truncated; {magic[3]} lengths must follow, got {len(header)} bytes.")
+    shape = struct.unpack(f">{magic[3]}I", header)
+    dtype = np.dtype(_TYPES[magic[2]])
+    announced = math.prod(shape) * dtype.itemsize
+    if announced > at_most:
+        raise FileError(
+            f"{file}: truncated, or its header lies; it announces {announced} bytes for shape {shape}, "
+            f"more than the file can hold."
+        )
+    values = np.empty(math.prod(shape), dtype)
+    got = _fill(stream, values)
+    if got < announced:
+        raise FileError(f"{file}: truncated; shape {shape} needs {announced} bytes, got {got}.")
+    if stream.read(1):
+        raise FileError(f"{file}: its header lies; there is more than the {announced} bytes of shape {shape}.")
+    return values.reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def _fill(stream: BinaryIO | gzip.GzipFile, values: NDArray[Any]) -> int:
+    """Read into `values` until it is full or the stream ends; give the number of bytes."""
+    if values.size == 0:
+        return 0
+    view = values.view("u1").data
+    got = 0
+    while got < len(view):
+        count = stream.readinto(view[got:])  # type: ignore[attr-defined]
+        if not count:
+            break
+        got += count
+    return got
+
+
+def _read_pair(folder: Path, part: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Read the images and labels of one part, "train" or "t10k"."""
+    image_file = _find(folder, f"{part}-images", "idx3-ubyte")
+    label_file = _find(folder, f"{part}-labels", "idx1-ubyte")
+    images, labels = read_idx(image_file), read_idx(label_file)
+    if images.ndim not in (3, 4) or images.dtype != np.uint8:
+        got = f"{images.dtype} {images.shape}"
+        raise FileError(f"{image_file}: images must be bytes (N, H, W) or (N, C, H, W); got {got}.")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        got = f"{labels.dtype} {labels.shape}"
+        raise FileError(f"{label_file}: labels must be whole numbers (N,); got {got}.")
+    x = images if images.ndim == 4 else images[:, None]
+    return np.divide(x, 255, dtype=np.float32), labels.astype(np.int64)
+
+
+def _find(folder: Path, stem: str, kind: str) -> Path:
+    names = [f"{stem}{dot}{kind}{suffix}" for dot in "-." for suffix in ("", ".gz")]
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise FileError(f"{folder}: there must be a file {names[0]} or {names[1]}.")
