@@ -26,6 +26,16 @@ __all__ = ["Core", "core", "default_threads", "get", "get_threads", "set_threads
 
 MOST_THREADS = 256
 
+OPS = (
+    *("conv2d", "conv2d_grad_input", "conv2d_grad_weight", "conv2d_grad_bias"),
+    *("max_pool2d", "max_pool2d_grad", "avg_pool2d", "avg_pool2d_grad"),
+    *("global_avg_pool2d", "global_avg_pool2d_grad"),
+    *("linear", "linear_grad_input", "linear_grad_weight", "linear_grad_bias"),
+    *("batch_norm", "batch_norm_train", "batch_norm_grad"),
+    *("relu", "relu_grad", "tanh", "tanh_grad", "softmax", "softmax_grad", "softmax_cross_entropy"),
+    *("add", "concatenate", "concatenate_grad", "flatten", "flatten_grad", "dropout", "dropout_grad"),
+)
+
 # Filled on first use, so that a bad setting is an error of the call that needs it, not of the import.
 _functions: dict[str, Callable[..., Any]] = {}
 
@@ -85,10 +95,9 @@ def core() -> Core:
     True
     """
     native = _native()
-    names = tuple(sorted(_op_names()))
     if native is None:
-        return Core("reference", "numpy", 1, names, _state.note)
-    missing = tuple(name for name in names if not hasattr(native, name))
+        return Core("reference", "numpy", 1, OPS, _state.note)
+    missing = tuple(name for name in OPS if not hasattr(native, name))
     return Core("native", native.isa(), native.get_threads(), missing)
 
 
@@ -185,13 +194,3 @@ def _resolve() -> None:
 
 def _reference() -> ModuleType:
     return importlib.import_module("convscope.ops.reference")
-
-
-def _op_names() -> list[str]:
-    reference = _reference()
-    names = getattr(reference, "__all__", None) or [
-        name
-        for name, value in vars(reference).items()
-        if not name.startswith("_") and getattr(value, "__module__", "") == reference.__name__
-    ]
-    return [name for name in names if callable(getattr(reference, name))]

@@ -1,0 +1,29 @@
+// Loops over the thread pool, and scratch memory, for the kernels.
+#pragma once
+#include "memory.h"
+#include "threads.h"
+#include "vector.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+// body(item, worker) for every item, on `team` workers (see team_size); what an item computes must not depend on its worker.
+template <class Body> void parallel(Index items, int team, const Body& body) {
+    run_items(items, team, [](void* context, Index item, int worker) { (*static_cast<const Body*>(context))(item, worker); },
+              const_cast<Body*>(&body));
+}
+
+// Memory for the length of a scope.
+template <class T> class Scratch {
+public:
+    explicit Scratch(Index count) : data_(static_cast<T*>(take_scratch(size_t(count) * sizeof(T)))) {}
+    ~Scratch() { give_back_scratch(data_); }
+    Scratch(const Scratch&) = delete;
+    Scratch& operator=(const Scratch&) = delete;
+    T* data() const { return data_; }
+    T& operator[](Index i) const { return data_[i]; }
+
+private:
+    T* data_;
+};
+
+}  // namespace convscope::CONVSCOPE_ISA

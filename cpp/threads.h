@@ -1,0 +1,25 @@
+// The thread pool: parallel loops over items, nothing else.
+//
+//     parallel(items, work, body)     body(item, worker) for 0 <= item < items, 0 <= worker < team_size(...)
+//
+// Items are handed out one at a time, so which worker gets which item is chance: a body must
+// not let its result depend on `worker`, which only names the scratch memory it may use.
+#pragma once
+#include <stddef.h>
+
+namespace convscope {
+
+typedef ptrdiff_t Index;
+
+void prepare_threads();  // once, when the module is loaded: makes the pool, and makes it survive fork
+void set_threads(int count);
+int get_threads();
+
+// How many workers a loop of `items` items and `work` vector operations in all is worth.
+int team_size(Index items, double work);
+
+// Calls body(context, item, worker) for every item on `team` threads, the caller among them. A loop started while
+// another Python thread holds the pool runs in its caller alone.
+void run_items(Index items, int team, void (*body)(void* context, Index item, int worker), void* context);
+
+}  // namespace convscope

@@ -1,0 +1,73 @@
+// Vectors of the widest registers there are, written with compiler vector extensions.
+//
+//     Vector<T>   width<T> elements of T in one register
+//
+// No standard library templates here or in any file that isa.cpp includes: the linker keeps one
+// copy of such a function for the whole program, and it might be the one that needs AVX-512.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "contract.h"
+
+#define CONVSCOPE_INLINE __attribute__((always_inline)) inline
+
+namespace convscope::CONVSCOPE_ISA {
+
+#if defined(__AVX512F__)
+constexpr int vector_bytes = 64;
+constexpr bool many_registers = true;  // 32 vector registers
+#elif defined(__AVX__)
+constexpr int vector_bytes = 32;
+constexpr bool many_registers = false;  // 16
+#elif defined(__aarch64__)
+constexpr int vector_bytes = 16;
+constexpr bool many_registers = true;
+#else
+constexpr int vector_bytes = 16;
+constexpr bool many_registers = false;
+#endif
+
+template <class T> struct VectorOf {
+    typedef T Type __attribute__((vector_size(vector_bytes)));
+    typedef T Unaligned __attribute__((vector_size(vector_bytes), aligned(sizeof(T)), may_alias));
+};
+template <class T> using Vector = typename VectorOf<T>::Type;
+template <class T> constexpr int width = vector_bytes / int(sizeof(T));
+
+template <class T> CONVSCOPE_INLINE Vector<T> load(const T* p) { return *reinterpret_cast<const typename VectorOf<T>::Unaligned*>(p); }
+template <class T> CONVSCOPE_INLINE void store(T* p, Vector<T> v) { *reinterpret_cast<typename VectorOf<T>::Unaligned*>(p) = v; }
+
+// x in every lane. Subtracting zero changes no number and vanishes; adding zero would not (-0 + 0 is 0).
+template <class T> CONVSCOPE_INLINE Vector<T> broadcast(T x) { return x - Vector<T>{}; }
+
+// The first n < width elements; zeros in the other lanes.
+template <class T> CONVSCOPE_INLINE Vector<T> load_first(const T* p, Index n) {
+    T lanes[width<T>] = {};
+    for (Index i = 0; i < n; i++) lanes[i] = p[i];
+    return load(lanes);
+}
+template <class T> CONVSCOPE_INLINE void store_first(T* p, Vector<T> v, Index n) {
+    T lanes[width<T>];
+    store(lanes, v);
+    for (Index i = 0; i < n; i++) p[i] = lanes[i];
+}
+
+// f(Constant<0>), f(Constant<1>), ... written out N times, so that arrays indexed by the constant stay in registers.
+// (#pragma unroll comes too late for that: the accumulators end up in memory.)
+template <int I> struct Constant {
+    constexpr operator int() const { return I; }
+};
+template <int N, int I = 0, class F> CONVSCOPE_INLINE void unroll(F&& f) {
+    if constexpr (I < N) {
+        f(Constant<I>{});
+        unroll<N, I + 1>(f);
+    }
+}
+
+template <class A> CONVSCOPE_INLINE A smaller(A a, A b) { return a < b ? a : b; }
+template <class A> CONVSCOPE_INLINE A larger(A a, A b) { return a > b ? a : b; }
+CONVSCOPE_INLINE Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
+
+}  // namespace convscope::CONVSCOPE_ISA
