@@ -1,0 +1,256 @@
+"""Checking arguments once and spelling them out, so that no core has to.
+
+Every function here takes the name of the op first, for its messages.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from convscope.errors import DtypeError, InvalidValue
+from convscope.geometry import kernel_span, pool_output_size, resolve_padding
+from convscope.ops.memory import Array
+
+__all__ = [
+    "ALGORITHMS",
+    "Pads",
+    "Places",
+    "Size",
+    "check_algorithm",
+    "check_arrays",
+    "check_length",
+    "check_ndim",
+    "check_out",
+    "check_pool_windows",
+    "check_same_shape",
+    "image_shape",
+    "pair",
+    "place_kernel",
+    "whole",
+]
+
+Size = int | tuple[int, int]
+Pads = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str
+
+ALGORITHMS = ("auto", "direct", "winograd")
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_AXES = ("height", "width")
+
+
+class Places(NamedTuple):
+    """Where a kernel goes on an image: every setting spelled out, and the output size."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[tuple[int, int], tuple[int, int]]
+    dilation: tuple[int, int]
+    output: tuple[int, int]
+
+
+def check_arrays(op: str, **arrays: Array | None) -> None:
+    """Refuse anything but NumPy arrays of one dtype, float32 or float64; None is passed over.
+
+    Raises
+    ------
+    DtypeError
+    """
+    first = ""
+    for name, array in arrays.items():
+        if array is None:
+            continue
+        if not isinstance(array, np.ndarray):
+            raise DtypeError(f"{op}: {name} must be a NumPy array; got {type(array).__name__}.")
+        if array.dtype not in _FLOATS:
+            hint = f"; {name}.astype(np.float32) would do" if array.dtype.kind in "biufc" else ""
+            raise DtypeError(
+                f"{op}: {name} must be float32 or float64 in native byte order; got {array.dtype.str}{hint}."
+            )
+        if not first:
+            first, dtype = name, array.dtype
+        elif array.dtype != dtype:
+            raise DtypeError(
+                f"{op}: {first} and {name} must have one dtype; got {dtype.name} and {array.dtype.name}."
+            )
+
+
+def check_ndim(op: str, name: str, array: Array, axes: str) -> None:
+    """Refuse an array whose number of axes is not that of `axes`, "N, C, H, W" for example."""
+    if array.ndim != axes.count(",") + 1:
+        raise InvalidValue(f"{op}: {name} must have the axes ({axes}); got {name}.shape={array.shape}.")
+    if 0 in array.shape[axes.startswith("N") :]:
+        raise InvalidValue(f"{op}: only the batch may be of size 0; got {name}.shape={array.shape}.")
+
+
+def check_length(op: str, name: str, array: Array | None, length: int, meaning: str) -> None:
+    """Refuse a vector that does not have one value for each `meaning`; None is passed over."""
+    if array is not None and array.shape != (length,):
+        raise InvalidValue(
+            f"{op}: {name} must have one value for each {meaning}, {length}; got {name}.shape={array.shape}."
+        )
+
+
+def check_same_shape(op: str, name: str, array: Array, shape: Sequence[int], meaning: str) -> None:
+    """Refuse an array whose shape is not that of `meaning`."""
+    if array.shape != tuple(shape):
+        raise InvalidValue(
+            f"{op}: {name} must have the shape of {meaning}, {tuple(shape)}; got {name}.shape={array.shape}."
+        )
+
+
+def check_out(
+    op: str,
+    out: Array | None,
+    shape: tuple[int, ...],
+    dtype: np.dtype[np.generic],
+    *inputs: Array,
+    in_place: bool = False,
+) -> None:
+    """Refuse an `out` of another shape or dtype, not writable, or sharing memory with an input.
+
+    With `in_place`, `out` may be an input itself.
+    """
+    if out is None:
+        return
+    if not isinstance(out, np.ndarray) or out.dtype != dtype:
+        raise DtypeError(
+            f"{op}: out must be a NumPy array of {dtype}; got {getattr(out, 'dtype', type(out))}."
+        )
+    if out.shape != shape:
+        raise InvalidValue(
+            f"{op}: out must have the shape of the result, {shape}; got out.shape={out.shape}."
+        )
+    if not out.flags.writeable:
+        raise InvalidValue(f"{op}: out must be writable; got a read-only array.")
+    for array in inputs:
+        itself = in_place and array.strides == out.strides and array.ctypes.data == out.ctypes.data
+        if np.may_share_memory(out, array) and not itself and _share(out, array):
+            raise InvalidValue(f"{op}: out must not share memory with an input; give an array of its own.")
+
+
+def _share(a: Array, b: Array) -> bool:
+    try:
+        return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
+
+
+def check_algorithm(op: str, algorithm: str) -> None:
+    """Refuse an unknown algorithm."""
+    if algorithm not in ALGORITHMS:
+        raise InvalidValue(f"{op}: algorithm must be one of {', '.join(ALGORITHMS)}; got {algorithm!r}.")
+
+
+def whole(op: str, name: str, value: object, least: int) -> int:
+    """Give `value` as an int of at least `least`."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise DtypeError(f"{op}: {name} must be a whole number; got {value!r}.") from None
+    if number < least:
+        raise InvalidValue(f"{op}: {name} must be at least {least}; got {name}={number}.")
+    return number
+
+
+def pair(op: str, name: str, value: object, least: int = 1) -> tuple[int, int]:
+    """Give one number or (rows, columns) as (rows, columns)."""
+    if isinstance(value, tuple | list):
+        if len(value) != 2:
+            raise InvalidValue(f"{op}: {name} must be one number or (rows, columns); got {value!r}.")
+        return whole(op, name, value[0], least), whole(op, name, value[1], least)
+    number = whole(op, name, value, least)
+    return number, number
+
+
+def image_shape(op: str, name: str, shape: object) -> tuple[int, int, int, int]:
+    """Give a shape (N, C, H, W) as ints, of which only N may be 0."""
+    if not isinstance(shape, tuple | list) or len(shape) != 4:
+        raise InvalidValue(f"{op}: {name} must be (N, C, H, W); got {shape!r}.")
+    n = whole(op, name, shape[0], 0)
+    c, h, w = (whole(op, name, s, 1) for s in shape[1:])
+    return n, c, h, w
+
+
+def place_kernel(
+    op: str,
+    image: tuple[int, ...],
+    kernel_size: object,
+    *,
+    stride: object = 1,
+    padding: object = 0,
+    dilation: object = 1,
+    ceil_mode: bool = False,
+) -> Places:
+    """Spell out the settings of a convolution or pooling over an image of (height, width) pixels.
+
+    Raises
+    ------
+    InvalidValue
+        If the kernel is larger than the padded image.
+    """
+    kernel = pair(op, "kernel_size", kernel_size)
+    strides = pair(op, "stride", stride)
+    dilations = pair(op, "dilation", dilation)
+    paddings = _padding_of_axes(op, padding)
+    pads: list[tuple[int, int]] = []
+    output: list[int] = []
+    for axis in (0, 1):
+        settings = (kernel[axis], strides[axis], dilations[axis])
+        try:
+            before, after = _resolve(paddings[axis], image[axis], *settings)
+            output.append(
+                pool_output_size(
+                    image[axis],
+                    settings[0],
+                    stride=settings[1],
+                    padding=(before, after),
+                    dilation=settings[2],
+                    ceil_mode=ceil_mode,
+                )
+            )
+        except (InvalidValue, DtypeError) as error:
+            message = str(error).removeprefix("geometry: ")
+            raise type(error)(f"{op}: along the {_AXES[axis]}, {message}") from None
+        pads.append((before, after))
+    return Places(kernel, strides, (pads[0], pads[1]), dilations, (output[0], output[1]))
+
+
+def _padding_of_axes(op: str, padding: object) -> tuple[object, object]:
+    if isinstance(padding, tuple | list):
+        if len(padding) != 2:
+            raise InvalidValue(
+                f"{op}: padding must be a number, (rows, columns), ((top, bottom), (left, right)), "
+                f"'same', 'same_lower' or 'valid'; got {padding!r}."
+            )
+        return padding[0], padding[1]
+    return padding, padding
+
+
+def _resolve(padding: object, size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    if isinstance(padding, list):
+        padding = tuple(padding)
+    return resolve_padding(padding, size, kernel, stride, dilation)  # type: ignore[arg-type]
+
+
+def check_pool_windows(op: str, image: tuple[int, ...], places: Places) -> None:
+    """Refuse a pooling of which a window would see padding only: it has no largest value and no mean."""
+    for axis in (0, 1):
+        size, (before, _), stride = image[axis], places.padding[axis], places.stride[axis]
+        kernel, dilation = places.kernel[axis], places.dilation[axis]
+        span = kernel_span(kernel, dilation)
+        for index in range(places.output[axis]):
+            start = index * stride - before
+            # inside the image every window that is whole sees a pixel; only those at the edges may not
+            if 0 <= start < size or (dilation == 1 and start < 0 < start + span):
+                continue
+            if not any(0 <= start + u * dilation < size for u in range(kernel)):
+                raise InvalidValue(
+                    f"{op}: every window must see at least one pixel of the {_AXES[axis]} {size}; window {index} "
+                    f"sees padding only, with kernel_size={kernel}, stride={stride}, "
+                    f"padding={places.padding[axis]}, dilation={dilation}."
+                )

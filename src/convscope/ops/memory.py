@@ -1,0 +1,33 @@
+"""Where results live in memory: NCHW shapes over NHWC memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Array", "empty_channels_last", "empty_result"]
+
+Array = npt.NDArray[Any]
+
+
+def empty_channels_last(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Allocate an (N, C, H, W) array whose channels lie next to each other in memory.
+
+    This is PyTorch's channels_last. Such an array is not C-contiguous; its transpose
+    (0, 2, 3, 1) is.
+
+    Examples
+    --------
+    >>> y = empty_channels_last((2, 3, 4, 5), np.float32)
+    >>> y.shape, y.flags.c_contiguous, y.transpose(0, 2, 3, 1).flags.c_contiguous
+    ((2, 3, 4, 5), False, True)
+    """
+    n, c, h, w = shape
+    return np.empty((n, h, w, c), dtype).transpose(0, 3, 1, 2)
+
+
+def empty_result(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Allocate a result: channels last if it is four-dimensional, else C-contiguous."""
+    return empty_channels_last(shape, dtype) if len(shape) == 4 else np.empty(shape, dtype)

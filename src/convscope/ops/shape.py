@@ -1,0 +1,127 @@
+"""Joining and reshaping."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from convscope.errors import InvalidValue
+from convscope.ops.activation import axis_of
+from convscope.ops.arguments import check_arrays, check_ndim, check_same_shape, image_shape, whole
+from convscope.ops.chooser import get
+from convscope.ops.memory import Array
+
+__all__ = ["add", "concatenate", "concatenate_grad", "flatten", "flatten_grad"]
+
+
+def add(*xs: Array) -> Array:
+    """Sum arrays of one shape. (Each summand's gradient is the gradient of the sum.)
+
+    Raises
+    ------
+    InvalidValue
+        If there are none, or shapes differ: nothing is stretched to fit.
+    DtypeError
+        If an array is not float32 or float64, or dtypes are mixed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> add(np.array([1.0, 2.0]), np.array([10.0, 20.0]))
+    array([11., 22.])
+    """
+    _check_several("add", xs)
+    for index, x in enumerate(xs):
+        check_same_shape("add", f"input {index}", x, xs[0].shape, "input 0")
+    return cast(Array, get("add")(*xs))
+
+
+def concatenate(xs: Sequence[Array], axis: int = 1) -> Array:
+    """Join arrays along an axis, the channels unless told otherwise.
+
+    Raises
+    ------
+    InvalidValue
+        If there are none, or shapes differ along another axis.
+    DtypeError
+        If an array is not float32 or float64, or dtypes are mixed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> concatenate([np.zeros((1, 2, 4, 4)), np.ones((1, 3, 4, 4))]).shape
+    (1, 5, 4, 4)
+    """
+    xs = tuple(xs)
+    _check_several("concatenate", xs)
+    axis = axis_of("concatenate", xs[0], axis)
+    for index, x in enumerate(xs):
+        size = x.shape[axis] if x.ndim == xs[0].ndim else 0
+        wanted = (*xs[0].shape[:axis], size, *xs[0].shape[axis + 1 :])
+        check_same_shape("concatenate", f"input {index}", x, wanted, f"input 0 except along axis {axis}")
+    return cast(Array, get("concatenate")(xs, axis=axis))
+
+
+def concatenate_grad(grad: Array, sizes: Sequence[int], axis: int = 1) -> list[Array]:
+    """Cut the gradient of a joined array into those of its parts, of `sizes` along `axis`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> concatenate_grad(np.array([[1.0, 2.0, 3.0]]), (1, 2))
+    [array([[1.]]), array([[2., 3.]])]
+    """
+    op = "concatenate_grad"
+    check_arrays(op, grad=grad)
+    axis = axis_of(op, grad, axis)
+    parts = tuple(whole(op, "sizes", size, 1) for size in sizes)
+    if sum(parts) != grad.shape[axis]:
+        raise InvalidValue(
+            f"{op}: sizes must sum to the length of axis {axis}; got sizes={parts}, grad.shape={grad.shape}."
+        )
+    return cast(list[Array], get(op)(grad, parts, axis=axis))
+
+
+def flatten(x: Array) -> Array:
+    """Lay each sample out as one row: (N, C, H, W) -> (N, C*H*W), pixels fastest, channels slowest.
+
+    The order is that of the axes, whatever the order in memory is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> flatten(np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[0., 1., 2., 3., 4., 5., 6., 7.]])
+    """
+    check_arrays("flatten", x=x)
+    if x.ndim == 2:
+        check_ndim("flatten", "x", x, "N, F")
+    else:
+        check_ndim("flatten", "x", x, "N, C, H, W")
+    return cast(Array, get("flatten")(x))
+
+
+def flatten_grad(grad: Array, shape: tuple[int, ...]) -> Array:
+    """Give the gradient (N, C*H*W) the shape (N, C, H, W) that was flattened.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> flatten_grad(np.arange(8.0).reshape(1, 8), (1, 2, 2, 2)).shape
+    (1, 2, 2, 2)
+    """
+    op = "flatten_grad"
+    check_arrays(op, grad=grad)
+    check_ndim(op, "grad", grad, "N, F")
+    whole_shape = tuple(shape) if len(shape) == 2 else image_shape(op, "shape", shape)
+    flat = (whole_shape[0], int(np.prod(whole_shape[1:])))
+    check_same_shape(op, "grad", grad, flat, f"the flattened {whole_shape}")
+    return cast(Array, get(op)(grad, whole_shape))
+
+
+def _check_several(op: str, xs: tuple[Array, ...]) -> None:
+    if not xs:
+        raise InvalidValue(f"{op}: at least one array is needed; got none.")
+    check_arrays(op, **{f"input {index}": x for index, x in enumerate(xs)})
