@@ -132,9 +132,8 @@ class AxisGeometry:
         'The windows cover the padded input exactly; nothing is dropped.'
         """
         if self.transposed:
-            return (
-                f"Each input pixel is written to {self.kernel} positions; {sum(self.padding)} are cut away."
-            )
+            cut = _count(sum(self.padding))
+            return f"Each input pixel is written to {_count(self.kernel)}; {cut} at the ends are cut away."
         if self.overhang:
             return f"The ceiling adds a window that reaches {_count(self.overhang)} beyond the padded input."
         if not self.dropped:

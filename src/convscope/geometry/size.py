@@ -177,8 +177,8 @@ def transpose_padding(
     total = span + extra - stride
     if total < 0:
         raise InvalidValue(
-            f"geometry: padding={padding!r} must not be negative, and kernel {kernel} leaves gaps at stride {stride}; "
-            f"output_padding={stride - span} would fill them."
+            f"geometry: padding={padding!r} needs a kernel that spans the stride, {stride}; "
+            f"got kernel {kernel}; output_padding={stride - span} would fill the gap."
         )
     less, more = total // 2, total - total // 2
     return (less, more) if padding == "same" else (more, less)

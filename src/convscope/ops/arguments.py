@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from convscope.errors import DtypeError, InvalidValue
-from convscope.geometry import kernel_span, pool_output_size, resolve_padding
+from convscope.geometry import pool_output_size, resolve_padding
 from convscope.ops.memory import Array
 
 __all__ = [
@@ -241,16 +241,15 @@ def check_pool_windows(op: str, image: tuple[int, ...], places: Places) -> None:
     """Refuse a pooling of which a window would see padding only: it has no largest value and no mean."""
     for axis in (0, 1):
         size, (before, _), stride = image[axis], places.padding[axis], places.stride[axis]
-        kernel, dilation = places.kernel[axis], places.dilation[axis]
-        span = kernel_span(kernel, dilation)
-        for index in range(places.output[axis]):
-            start = index * stride - before
-            # inside the image every window that is whole sees a pixel; only those at the edges may not
-            if 0 <= start < size or (dilation == 1 and start < 0 < start + span):
-                continue
-            if not any(0 <= start + u * dilation < size for u in range(kernel)):
+        output, kernel, dilation = places.output[axis], places.kernel[axis], places.dilation[axis]
+        # a window that starts inside the image sees its first pixel; look at the others
+        leading = range(min(output, -(-before // stride)))
+        trailing = range(min(output, -(-(size + before) // stride)), output)
+        for index in (*leading, *trailing):
+            taps = range(index * stride - before, index * stride - before + kernel * dilation, dilation)
+            if not any(0 <= tap < size for tap in taps):
                 raise InvalidValue(
-                    f"{op}: every window must see at least one pixel of the {_AXES[axis]} {size}; window {index} "
-                    f"sees padding only, with kernel_size={kernel}, stride={stride}, "
+                    f"{op}: every window must see at least one pixel; along the {_AXES[axis]}, {size}, "
+                    f"window {index} sees padding only, with kernel_size={kernel}, stride={stride}, "
                     f"padding={places.padding[axis]}, dilation={dilation}."
                 )

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "empty_channels_last", "empty_result"]
+__all__ = ["Array", "empty_channels_last", "empty_result", "give", "silent"]
 
 Array = npt.NDArray[Any]
+
+# Not-a-number and infinity pass through the ops of both cores without a warning.
+silent = np.errstate(invalid="ignore", over="ignore", divide="ignore")
 
 
 def empty_channels_last(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
@@ -31,3 +34,18 @@ def empty_channels_last(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
 def empty_result(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """Allocate a result: channels last if it is four-dimensional, else C-contiguous."""
     return empty_channels_last(shape, dtype) if len(shape) == 4 else np.empty(shape, dtype)
+
+
+def give(y: Array, out: Array | None, channels_last: bool = True) -> Array:
+    """Copy a result into `out`, or into the memory order of results; never give a view.
+
+    Examples
+    --------
+    >>> y = np.zeros((1, 2, 3, 3))
+    >>> give(y, None).strides == empty_channels_last(y.shape, y.dtype).strides
+    True
+    """
+    if out is None:
+        out = empty_result(y.shape, y.dtype) if channels_last else np.empty(y.shape, y.dtype)
+    np.copyto(out, y)
+    return out

@@ -85,7 +85,7 @@ class Randomness:
         """
         if not shape or shape[0] != len(self.samples):
             raise InvalidValue(
-                f"Randomness.uniform: the first axis must be the {len(self.samples)} samples; got {tuple(shape)}."
+                f"Randomness.uniform: the first axis must be {len(self.samples)} samples; got {tuple(shape)}."
             )
         start = _mixed(np.array([self.seed & _MASK], np.uint64))
         for word in (self.epoch & _MASK, _word(key)):
