@@ -1,0 +1,112 @@
+"""The dense layer, and the step from maps to a vector before it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from convscope import ops
+from convscope.errors import InvalidValue
+from convscope.layers.arguments import as_parameter, as_vector
+from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
+
+__all__ = ["Flatten", "Linear"]
+
+
+class Linear(Layer):
+    """y = x @ weight.T + bias.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (out_features, in_features)
+    bias : ndarray of shape (out_features,), optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Linear(np.array([[1.0, 25, 3, 7]])).forward(np.array([[0.0, 4, 2, 70]]))[0]
+    array([[596.]])
+    """
+
+    kind = "Linear"
+
+    def __init__(self, weight: Array, bias: Array | None = None) -> None:
+        super().__init__()
+        weight = as_parameter(self.kind, "weight", weight)
+        if weight.ndim != 2:
+            raise InvalidValue(
+                f"{self.kind}: weight must have shape (out_features, in_features); got {weight.shape}."
+            )
+        self.parameters["weight"] = weight
+        if bias is not None:
+            self.parameters["bias"] = as_vector(self.kind, "bias", bias, weight.shape[0], weight.dtype)
+
+    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
+        """Give the weighted sums; the cache is the input."""
+        (x,) = inputs
+        return ops.linear(x, self.parameters["weight"], self.parameters.get("bias")), x
+
+    def backward(
+        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
+    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
+        """Give grad @ weight, grad.T @ x and the sum of grad."""
+        check_rule(rule)
+        grads: ParameterGradients = {}
+        if context.wants_parameters:
+            grads["weight"] = ops.linear_grad_weight(cache, grad)
+            if "bias" in self.parameters:
+                grads["bias"] = ops.linear_grad_bias(grad)
+        if not context.wants_input:
+            return None, grads
+        return ops.linear_grad_input(grad, self.parameters["weight"]), grads
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """(N, in_features) to (N, out_features)."""
+        shape, weight = shapes[0], self.parameters["weight"]
+        if len(shape) != 2 or shape[1] != weight.shape[1]:
+            raise InvalidValue(
+                f"{self.kind}: the input must have shape (N, {weight.shape[1]}); got {tuple(shape)}"
+                + (": put a Flatten before it." if len(shape) > 2 else ".")
+            )
+        return shape[0], weight.shape[0]
+
+    def multiply_adds(self, *shapes: Shape) -> int:
+        """One product for each weight."""
+        return shapes[0][0] * self.parameters["weight"].size
+
+    def window(self) -> None:
+        """Every input is seen."""
+        return
+
+
+class Flatten(Layer):
+    """(N, C, H, W) to (N, C*H*W), channel by channel and row by row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Flatten().forward(np.arange(8.0).reshape(1, 2, 2, 2))[0]
+    array([[0., 1., 2., 3., 4., 5., 6., 7.]])
+    """
+
+    kind = "Flatten"
+
+    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
+        """Give the vectors; the cache is the input's shape."""
+        (x,) = inputs
+        return ops.flatten(x), x.shape
+
+    def backward(
+        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
+    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
+        """Give the gradient its shape back."""
+        check_rule(rule)
+        return ops.flatten_grad(grad, cache), {}
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """(N, C, H, W) to (N, C*H*W)."""
+        return shapes[0][0], math.prod(shapes[0][1:])
+
+    def window(self) -> None:
+        """The vector holds the whole map."""
+        return

@@ -1,0 +1,88 @@
+"""Where branches meet: sum and concatenation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from convscope import ops
+from convscope.errors import InvalidValue
+from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
+
+__all__ = ["Add", "Concatenate"]
+
+
+class Add(Layer):
+    """The sum of two or more arrays of one shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y, cache = Add().forward(np.array([[1.0]]), np.array([[2.0]]), np.array([[3.0]]))
+    >>> y, len(Add().backward(y, cache)[0])
+    (array([[6.]]), 3)
+    """
+
+    kind = "Add"
+    inputs = None
+
+    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
+        """Give the sum; the cache is how many were added."""
+        return ops.add(*inputs), len(inputs)
+
+    def backward(
+        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
+    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
+        """Give every input the whole gradient: the same array, so copy before changing it."""
+        check_rule(rule)
+        return (grad,) * cache, {}
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The one shape that all inputs have."""
+        if len(set(shapes)) != 1:
+            raise InvalidValue(f"Add: all inputs must have one shape; got {', '.join(map(str, shapes))}.")
+        return shapes[0]
+
+
+class Concatenate(Layer):
+    """The inputs one after the other, by default along the channels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Concatenate().forward(np.zeros((1, 2, 4, 4)), np.zeros((1, 3, 4, 4)))[0].shape
+    (1, 5, 4, 4)
+    """
+
+    kind = "Concatenate"
+    inputs = None
+
+    def __init__(self, axis: int = 1) -> None:
+        super().__init__()
+        self.axis = int(axis)
+
+    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
+        """Give all inputs as one array; the cache is their sizes along the axis."""
+        return ops.concatenate(inputs, axis=self.axis), tuple(x.shape[self.axis] for x in inputs)
+
+    def backward(
+        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
+    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
+        """Give every input its part of the gradient."""
+        check_rule(rule)
+        return tuple(ops.concatenate_grad(grad, cache, axis=self.axis)), {}
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """The sizes along the axis add up; the others must agree."""
+        axis = self.axis % len(shapes[0])
+        rest = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
+        if len(rest) != 1 or axis == 0:
+            raise InvalidValue(
+                f"Concatenate: all inputs must agree except along axis {self.axis}, which is not the batch's; "
+                f"got {', '.join(map(str, shapes))}."
+            )
+        total = sum(shape[axis] for shape in shapes)
+        return (*shapes[0][:axis], total, *shapes[0][axis + 1 :])
+
+    def settings(self) -> dict[str, Any]:
+        """axis."""
+        return {"axis": self.axis}

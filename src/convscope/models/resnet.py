@@ -1,0 +1,80 @@
+"""Residual networks."""
+
+from __future__ import annotations
+
+from convscope.errors import InvalidValue
+from convscope.layers import Add, Flatten, GlobalAvgPool2d, MaxPool2d, ReLU
+from convscope.models.builder import Builder
+from convscope.models.initialise import batch_norm, conv2d, he_normal_fan_out, linear
+from convscope.network import Network
+
+__all__ = ["resnet18"]
+
+
+def resnet18(variant: str = "imagenet", *, num_classes: int | None = None, seed: int = 0) -> Network:
+    """Build ResNet-18: eight residual blocks of two 3x3 convolutions.
+
+    The names of nodes and parameters are those of torchvision's model ("layer1.0.conv1.weight"),
+    so that its weights fit by name.
+
+    Parameters
+    ----------
+    variant : {"imagenet", "cifar"}
+        "imagenet": 3x224x224, a 7x7 convolution of stride 2 and a max pooling first, 1000 classes;
+        11,689,512 parameters. "cifar": 3x32x32, a 3x3 convolution of stride 1 first and no
+        pooling, ten classes; 11,173,962 parameters.
+    num_classes : int, optional
+        Instead of 1000 or ten.
+    seed : int
+        Of the drawn weights.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun (2016), Deep residual learning for image recognition, table 1.
+
+    Examples
+    --------
+    >>> resnet18("cifar")
+    Network(resnet18-cifar: 3x32x32, 68 nodes, 11,173,962 parameters)
+    """
+    if variant not in ("imagenet", "cifar"):
+        raise InvalidValue(f"resnet18: variant must be 'imagenet' or 'cifar'; got {variant!r}.")
+    imagenet = variant == "imagenet"
+    classes = (1000 if imagenet else 10) if num_classes is None else num_classes
+    build = Builder((3, 224, 224) if imagenet else (3, 32, 32), seed)
+    source = _stem(build, imagenet)
+    for stage, filters in enumerate((64, 128, 256, 512), start=1):
+        for block in (0, 1):
+            stride = 2 if stage > 1 and block == 0 else 1
+            source = _block(build, source, f"layer{stage}.{block}", filters, stride)
+    source = build.add("avgpool", GlobalAvgPool2d(), source)
+    source = build.add("flatten", Flatten(), source)
+    build.add("fc", linear(classes), source)
+    return build.network("resnet18" if imagenet else "resnet18-cifar")
+
+
+def _stem(build: Builder, imagenet: bool) -> str:
+    kernel, stride = (7, 2) if imagenet else (3, 1)
+    first = conv2d(64, kernel, stride=stride, padding=kernel // 2, bias=False, draw=he_normal_fan_out)
+    source = build.add("conv1", first, build.input_name)
+    source = build.add("bn1", batch_norm(), source)
+    source = build.add("relu", ReLU(), source)
+    return build.add("maxpool", MaxPool2d(3, stride=2, padding=1), source) if imagenet else source
+
+
+def _block(build: Builder, source: str, name: str, filters: int, stride: int) -> str:
+    """conv, norm, ReLU, conv, norm, plus the input (through a 1x1 where its shape changes), ReLU."""
+    x = _conv_norm(build, source, f"{name}.conv1", f"{name}.bn1", filters, 3, stride)
+    x = build.add(f"{name}.relu1", ReLU(), x)
+    x = _conv_norm(build, x, f"{name}.conv2", f"{name}.bn2", filters, 3, 1)
+    if build.shape(source) != build.shape(x):
+        source = _conv_norm(build, source, f"{name}.downsample.0", f"{name}.downsample.1", filters, 1, stride)
+    x = build.add(f"{name}.add", Add(), x, source)
+    return build.add(f"{name}.relu2", ReLU(), x)
+
+
+def _conv_norm(
+    build: Builder, source: str, conv: str, norm: str, filters: int, kernel: int, stride: int
+) -> str:
+    layer = conv2d(filters, kernel, stride=stride, padding=kernel // 2, bias=False, draw=he_normal_fan_out)
+    return build.add(norm, batch_norm(), build.add(conv, layer, source))

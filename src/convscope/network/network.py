@@ -1,0 +1,386 @@
+"""The network: a graph of named nodes that runs forward and backward."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from convscope.errors import DtypeError, InvalidValue, UnknownName, nearest_names
+from convscope.layers.base import Array, Shape
+from convscope.network import passes
+from convscope.network.activations import Activations, Gradients
+from convscope.network.fusion import fused_nodes
+from convscope.network.graph import Node, check_outputs, ordered, shapes_of
+from convscope.network.input import ImageInput, as_batch
+from convscope.network.parameters import NamedArrays
+from convscope.network.summary import Summary, summarise
+from convscope.network.workspace import Workspace
+from convscope.ops import Randomness
+
+__all__ = ["Network"]
+
+
+class Network:
+    """A directed acyclic graph of uniquely named nodes.
+
+    Parameters
+    ----------
+    nodes : iterable of Node
+        In any order; they are put into topological order.
+    input_shape : tuple of int
+        (C, H, W) of one image, or (features,). Other heights and widths run too where every
+        layer accepts them.
+    input_name : str
+        The name under which nodes read the input.
+    outputs : sequence of str, optional
+        The nodes that are the network's answer; by default those that nobody reads.
+    name : str
+        What the network is called.
+    input : ImageInput, optional
+        How an image becomes the input.
+    classes : sequence of str
+        The names of the classes, in the order of the output.
+
+    Raises
+    ------
+    InvalidValue
+        If names are not unique, the graph has a cycle, or a layer refuses its input's shape.
+    UnknownName
+        If a node reads what does not exist.
+    DtypeError
+        If the parameters are not all of one dtype.
+
+    Examples
+    --------
+    >>> from convscope.layers import Conv2d, ReLU
+    >>> edge = np.array([[-1, 0, 1]], np.float32).reshape(1, 1, 1, 3)
+    >>> net = Network([Node("conv", Conv2d(edge), "image"), Node("relu", ReLU(), "conv")], (1, 1, 5),
+    ...               input_name="image")
+    >>> activations = net.run(np.array([[[0, 0, 3, 1, 1]]], np.float32))
+    >>> activations["conv"].ravel(), activations.output.ravel()
+    (array([ 3.,  1., -2.], dtype=float32), array([3., 1., 0.], dtype=float32))
+    >>> ones = np.ones((1, 1, 1, 3), np.float32)
+    >>> net.backward(activations, {"relu": ones}).input.ravel()
+    array([-1., -1.,  1.,  1.,  0.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        nodes: Iterable[Node],
+        input_shape: Sequence[int],
+        *,
+        input_name: str = "input",
+        outputs: Sequence[str] | str | None = None,
+        name: str = "",
+        input: ImageInput | None = None,
+        classes: Sequence[str] = (),
+    ) -> None:
+        self._nodes = ordered(nodes, input_name)
+        self.input_name = input_name
+        self.name = name
+        self.input_shape = _input_shape(input_shape)
+        self.outputs = check_outputs(outputs, self._nodes)
+        self.parameters = NamedArrays(self._nodes, "parameters")
+        self.statistics = NamedArrays(self._nodes, "statistics")
+        self._dtype = _one_dtype({**self.parameters, **self.statistics})
+        self._shapes = shapes_of(self._nodes, input_name, (1, *self.input_shape))
+        self.input = input
+        self.classes = tuple(str(label) for label in classes)
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """The nodes by name, in topological order."""
+        return MappingProxyType(self._nodes)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64: of the parameters, and so of every array."""
+        return self._dtype
+
+    @property
+    def input(self) -> ImageInput | None:
+        """How an image becomes the input; None if only arrays are taken."""
+        return self._input
+
+    @input.setter
+    def input(self, value: ImageInput | None) -> None:
+        if value is not None and value.channel_count != self.input_shape[0]:
+            raise InvalidValue(
+                f"Network.input: channels={value.channels!r} gives {value.channel_count}, "
+                f"but the network takes {self.input_shape[0]}."
+            )
+        self._input = value
+
+    def shapes(self, input_shape: Sequence[int] | None = None, batch: int = 1) -> dict[str, Shape]:
+        """Give the shape (N, ...) of the input and of every node's output.
+
+        Raises
+        ------
+        InvalidValue
+            If a layer refuses; the message names its node.
+        """
+        shape = self.input_shape if input_shape is None else _input_shape(input_shape)
+        return shapes_of(self._nodes, self.input_name, (batch, *shape))
+
+    def run(
+        self,
+        x: Any,
+        *,
+        keep: Literal["all", "output"] | Iterable[str] = "all",
+        training: bool = False,
+        rng: int | Randomness | None = None,
+        algorithm: str = "auto",
+        workspace: Workspace | None = None,
+    ) -> Activations:
+        """Compute every node, as the graph says: nothing is fused and nothing is left out.
+
+        Parameters
+        ----------
+        x : ndarray or image
+            A float array (C, H, W) or (N, C, H, W) of the network's dtype is used untouched; a path,
+            a PIL image or uint8 (H, W[, 3]) is prepared by `input`; a list of images makes a batch.
+        keep : "all", "output" or names
+            Which arrays to keep. `backward` needs "all"; less needs less memory.
+        training : bool
+            Batch norm uses the batch's statistics and dropout drops.
+        rng : int or Randomness, optional
+            The seed of dropout; needed where something is dropped.
+        algorithm : {"auto", "direct", "winograd"}
+            How convolutions are computed.
+        workspace : Workspace, optional
+            Lends the arrays; they are overwritten by its next run.
+
+        Returns
+        -------
+        Activations
+            By node name; new running statistics are in it, not written to the network.
+
+        Raises
+        ------
+        InvalidValue, DtypeError
+            If `x` has another number of channels, a size that a layer refuses, or another dtype.
+        UnknownName
+            If `keep` names a node that does not exist.
+        """
+        batch, steps = self._batch(x)
+        kept = self._kept(keep)
+        if workspace is None and (kept is None or self.input_name in kept) and batch is x:
+            batch = np.array(batch)  # the record owns its arrays
+        arrays, caches, statistics = passes.forward(
+            self._nodes,
+            self.input_name,
+            batch,
+            outputs=self.outputs,
+            keep=kept,
+            training=training,
+            random=_randomness(rng, len(batch)),
+            algorithm=algorithm,
+            workspace=workspace,
+        )
+        if kept is not None:
+            arrays = {name: _owned(arrays[name], x) for name in arrays}
+        return Activations(
+            arrays,
+            self.outputs,
+            caches=caches,
+            statistics=statistics,
+            preparation=steps,
+            training=training,
+            algorithm=algorithm,
+            workspace=workspace,
+            known={self.input_name: None, **self._nodes},
+        )
+
+    def backward(
+        self,
+        activations: Activations,
+        grads: Mapping[str, Array],
+        rule: str = "gradient",
+        *,
+        parameters: bool | None = None,
+        inputs: bool = True,
+    ) -> Gradients:
+        """Carry gradients back from any nodes.
+
+        Parameters
+        ----------
+        activations : Activations
+            Of a run that kept everything.
+        grads : mapping of str to ndarray
+            For each node to start at the gradient with respect to its output.
+        rule : {"gradient", "deconvnet", "guided"}
+            How a ReLU passes a gradient on; see `convscope.layers.ReLU`.
+        parameters : bool, optional
+            Whether the parameters' gradients are computed; by default with the rule "gradient" only,
+            since under the others they mean nothing.
+        inputs : bool
+            Whether the pass goes down to the input; False stops at the first parameters, as training does.
+
+        Raises
+        ------
+        UnknownName, InvalidValue, DtypeError
+            If a node does not exist, or a gradient has another shape or dtype than the node's output.
+        """
+        return passes.backward(
+            self._nodes,
+            self.input_name,
+            activations,
+            grads,
+            rule,
+            parameters=rule == "gradient" if parameters is None else parameters,
+            wanted=self._wanted(inputs),
+        )
+
+    def predict(self, x: Any, *, batch_size: int = 64) -> Array:
+        """Give the output for any number of images, `batch_size` at a time.
+
+        Examples
+        --------
+        >>> import convscope as cs
+        >>> cs.models.lenet5().predict(np.zeros((3, 1, 28, 28), np.float32), batch_size=2).shape
+        (3, 10)
+        """
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise InvalidValue(
+                f"Network.predict: batch_size must be a whole number of at least 1; got {batch_size!r}."
+            )
+        images = x if isinstance(x, list | tuple) else self._batch(x)[0]
+        if len(images) == 0:
+            return np.empty((0, *self._shapes[self.outputs[0]][1:]), self.dtype)
+        parts = [
+            self.run(images[start : start + batch_size], keep="output").output
+            for start in range(0, len(images), batch_size)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def fused(self) -> Network:
+        """Give an equal network for inference, with each batch norm folded into the layer before it.
+
+        A node that remains has the value it had: the joint node bears the batch norm's name.
+        Where the layer before is an output or has other readers too, nothing is folded.
+        """
+        return self._with(fused_nodes(self._nodes, self.outputs))
+
+    def summary(self, input_shape: Sequence[int] | None = None) -> Summary:
+        """Say of every node its shape, parameters, multiply-adds, memory and receptive field.
+
+        Parameters
+        ----------
+        input_shape : (C, H, W), optional
+            Of another input than the network's usual one.
+        """
+        shapes = self._shapes if input_shape is None else self.shapes(input_shape)
+        return summarise(self.name, self._nodes, self.input_name, shapes, self.dtype)
+
+    def copy(self) -> Network:
+        """Give a network with arrays of its own."""
+        return self._with(Node(n.name, copy.deepcopy(n.layer), n.inputs) for n in self._nodes.values())
+
+    def astype(self, dtype: npt.DTypeLike) -> Network:
+        """Give a copy whose parameters and statistics are float32 or float64."""
+        wanted = np.dtype(dtype)
+        if wanted not in (np.float32, np.float64):
+            raise DtypeError(f"Network.astype: dtype must be float32 or float64; got {wanted}.")
+        result = self.copy()
+        for node in result._nodes.values():
+            for arrays in (node.layer.parameters, node.layer.statistics):
+                arrays.update({name: array.astype(wanted) for name, array in arrays.items()})
+        result._dtype = wanted
+        return result
+
+    def __repr__(self) -> str:
+        count = sum(node.layer.parameter_count() for node in self._nodes.values())
+        shape = "x".join(map(str, self.input_shape))
+        return f"Network({self.name or 'unnamed'}: {shape}, {len(self._nodes)} nodes, {count:,} parameters)"
+
+    def _with(self, nodes: Iterable[Node]) -> Network:
+        result = Network(
+            nodes,
+            self.input_shape,
+            input_name=self.input_name,
+            outputs=self.outputs,
+            name=self.name,
+            input=self.input,
+            classes=self.classes,
+        )
+        result._dtype = self._dtype
+        return result
+
+    def _batch(self, x: Any) -> tuple[Array, tuple[str, ...]]:
+        batch, steps = as_batch(x, self.input, self.input_shape, self.dtype)
+        if batch.shape[1:] != self.input_shape:
+            self._check_size(batch.shape)
+        return batch, steps
+
+    def _check_size(self, shape: Shape) -> None:
+        if shape[1] != self.input_shape[0]:
+            raise InvalidValue(
+                f"Network.run: the input must have {self.input_shape[0]} channels, shape (N, "
+                f"{', '.join(map(str, self.input_shape))}); got {shape}."
+            )
+        try:
+            shapes_of(self._nodes, self.input_name, (1, *shape[1:]))
+        except InvalidValue as error:
+            usual = "x".join(map(str, self.input_shape[1:]))
+            got = "x".join(map(str, shape[2:]))
+            raise InvalidValue(
+                f"Network.run: the input must be {usual} pixels or another size that fits; got {got}: {error}"
+            ) from error
+
+    def _kept(self, keep: str | Iterable[str]) -> frozenset[str] | None:
+        if keep == "all":
+            return None
+        if keep == "output":
+            return frozenset(self.outputs)
+        known = (self.input_name, *self._nodes)
+        names = (keep,) if isinstance(keep, str) else tuple(keep)
+        for name in names:
+            if name not in known:
+                raise UnknownName(f"Network.run: keep names no node {name!r}; {nearest_names(name, known)}.")
+        return frozenset((*names, *self.outputs))
+
+    def _wanted(self, inputs: bool) -> frozenset[str]:
+        """The names whose gradient is of use: with parameters at or above them, or all."""
+        if inputs:
+            return frozenset((self.input_name, *self._nodes))
+        wanted: set[str] = set()
+        for node in self._nodes.values():
+            if node.layer.parameters or wanted.intersection(node.inputs):
+                wanted.add(node.name)
+        return frozenset(wanted)
+
+
+def _input_shape(shape: Sequence[int]) -> Shape:
+    result = tuple(int(length) for length in shape)
+    if len(result) not in (1, 3) or min(result) < 1:
+        raise InvalidValue(
+            f"Network: input_shape must be (C, H, W) or (features,), each at least 1; got {tuple(shape)}."
+        )
+    return result
+
+
+def _one_dtype(arrays: Mapping[str, Array]) -> np.dtype[Any]:
+    dtypes = {array.dtype: name for name, array in arrays.items()}
+    if len(dtypes) > 1:
+        found = ", ".join(f"{name} is {dtype}" for dtype, name in dtypes.items())
+        raise DtypeError(f"Network: all parameters must have one dtype; got {found}.")
+    return next(iter(dtypes), np.dtype(np.float32))
+
+
+def _randomness(rng: int | Randomness | None, count: int) -> Randomness | None:
+    if rng is None or isinstance(rng, Randomness):
+        return rng
+    if not isinstance(rng, int | np.integer):
+        raise DtypeError(f"Network.run: rng must be an int seed or a Randomness; got {type(rng).__name__}.")
+    return Randomness(int(rng), 0, np.arange(count, dtype=np.int64))
+
+
+def _owned(array: Array, source: Any) -> Array:
+    """Copy what is still the caller's own memory (a network may pass its input through)."""
+    shared = isinstance(source, np.ndarray) and np.may_share_memory(array, source)
+    return array.copy() if shared else array
