@@ -125,7 +125,7 @@ class Dataset:
 def _proportional(sizes: NDArray[np.int64], share: float, total: int) -> NDArray[np.int64]:
     """Share `total` among the classes by the method of the largest remainder."""
     exact = sizes * share
-    counts = np.floor(exact).astype(np.int64)
+    counts: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     by_remainder = np.argsort(counts - exact, kind="stable")
     counts[by_remainder[: total - counts.sum()]] += 1
     return counts

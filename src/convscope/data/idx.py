@@ -9,13 +9,14 @@ it announces, and nothing is allocated that the file cannot fill.
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import os
 import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +143,7 @@ def fashion_mnist(folder: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
     return idx_folder(folder, _FASHION, "Fashion-MNIST")
 
 
-def _read(stream: BinaryIO | gzip.GzipFile, file: Path, at_most: int) -> NDArray[Any]:
+def _read(stream: io.BufferedIOBase, file: Path, at_most: int) -> NDArray[Any]:
     """Read header and values; `at_most` bounds the bytes that the stream can possibly give."""
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
@@ -165,18 +166,18 @@ def _read(stream: BinaryIO | gzip.GzipFile, file: Path, at_most: int) -> NDArray
     if got < announced:
         raise FileError(f"{file}: truncated; shape {shape} needs {announced} bytes, got {got}.")
     if stream.read(1):
-        raise FileError(f"{file}: its header lies; there is more than the {announced} bytes of shape {shape}.")
+        raise FileError(f"{file}: its header lies; more follows than the {announced} bytes of shape {shape}.")
     return values.reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _fill(stream: BinaryIO | gzip.GzipFile, values: NDArray[Any]) -> int:
+def _fill(stream: io.BufferedIOBase, values: NDArray[Any]) -> int:
     """Read into `values` until it is full or the stream ends; give the number of bytes."""
     if values.size == 0:
         return 0
     view = values.view("u1").data
     got = 0
     while got < len(view):
-        count = stream.readinto(view[got:])  # type: ignore[attr-defined]
+        count = stream.readinto(view[got:])
         if not count:
             break
         got += count

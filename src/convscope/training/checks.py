@@ -1,0 +1,66 @@
+"""Everything that can be wrong with the data is said before training starts."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from convscope.data import Dataset
+from convscope.errors import DtypeError, InvalidValue
+from convscope.network import Network
+from convscope.training.losses import scores_of
+
+__all__ = ["Labelled", "as_dataset", "check_batch_size", "check_fits", "check_whole"]
+
+Labelled = Dataset | tuple[Any, Any]
+
+
+def as_dataset(data: Labelled, who: str) -> Dataset:
+    """Take a Dataset or a pair (x, y); a pair is checked as every Dataset is."""
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return Dataset(data[0], data[1], name=f"{who}: data")
+    raise DtypeError(f"{who}: data must be a Dataset or a pair (x, y); got {type(data).__name__}.")
+
+
+def check_whole(value: Any, name: str, who: str, least: int = 1) -> int:
+    """Take a whole number that is not too small."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise DtypeError(f"{who}: {name} must be a whole number; got {value!r}.") from None
+    if whole < least:
+        raise InvalidValue(f"{who}: {name} must be at least {least}; got {whole}.")
+    return whole
+
+
+def check_batch_size(batch_size: Any, who: str, images: int | None = None) -> int:
+    """Take a batch size, not larger than the number of images where one is given."""
+    size = check_whole(batch_size, "batch_size", who)
+    if images is not None and size > images:
+        raise InvalidValue(f"{who}: batch_size must not exceed the {images} images there are; got {size}.")
+    return size
+
+
+def check_fits(net: Network, data: Dataset, who: str) -> None:
+    """Check images and labels against what the network takes and gives."""
+    if data.x.dtype != net.dtype:
+        raise DtypeError(
+            f"{who}: the images must be {net.dtype} like the network; got {data.x.dtype} "
+            f"(use x.astype('{net.dtype}') or net.astype('{data.x.dtype}'))."
+        )
+    shape = data.x.shape[1:]
+    if shape != tuple(net.input_shape):
+        if shape[0] != net.input_shape[0]:
+            raise InvalidValue(f"{who}: the network takes images of shape {net.input_shape}; got {shape}.")
+        try:
+            net.shapes(shape)
+        except InvalidValue as error:
+            raise InvalidValue(f"{who}: the network takes {net.input_shape} and cannot take {shape}: {error}") from error
+    _, classes = scores_of(net, who)
+    if data.y.max() >= classes:
+        raise InvalidValue(
+            f"{who}: labels must be from 0 to {classes - 1}, for the network's {classes} classes; "
+            f"got {data.y.max()} at index {int(data.y.argmax())}."
+        )
