@@ -5,14 +5,22 @@ cache. What else a call may depend on (training, randomness, borrowed arrays) is
 and how a ReLU passes a gradient back is the argument `rule`.
 """
 
-from convscope.layers.activation import ReLU, Softmax, Tanh
+from convscope.layers.add import Add
+from convscope.layers.avg_pool2d import AvgPool2d
 from convscope.layers.base import RULES, Context, Layer, Window
-from convscope.layers.convolution import Conv2d, TableConv2d
+from convscope.layers.batch_norm import BatchNorm
+from convscope.layers.channel_scale import ChannelScale
+from convscope.layers.concatenate import Concatenate
+from convscope.layers.conv2d import Conv2d
 from convscope.layers.dropout import Dropout
-from convscope.layers.linear import Flatten, Linear
-from convscope.layers.merging import Add, Concatenate
-from convscope.layers.normalisation import BatchNorm, ChannelScale
-from convscope.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from convscope.layers.flatten import Flatten
+from convscope.layers.global_avg_pool2d import GlobalAvgPool2d
+from convscope.layers.linear import Linear
+from convscope.layers.max_pool2d import MaxPool2d
+from convscope.layers.relu import ReLU
+from convscope.layers.softmax import Softmax
+from convscope.layers.table_conv2d import TableConv2d
+from convscope.layers.tanh import Tanh
 
 __all__ = [
     "RULES",

@@ -9,7 +9,7 @@ import numpy as np
 from convscope.errors import DtypeError, InvalidValue
 from convscope.layers.base import Array, Shape, Window
 
-__all__ = ["Padding", "as_parameter", "as_vector", "need_4d", "pair", "paddings", "windows"]
+__all__ = ["Padding", "as_parameter", "as_vector", "need_4d", "pair", "paddings", "same_channels", "windows"]
 
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
 
@@ -82,3 +82,12 @@ def need_4d(who: str, shape: Shape) -> tuple[int, int, int, int]:
         raise InvalidValue(f"{who}: the input must have shape (N, C, H, W); got {tuple(shape)}.")
     n, c, h, w = shape
     return n, c, h, w
+
+
+def same_channels(who: str, channels: int, shape: Shape) -> Shape:
+    """Refuse a shape that is not (N, channels) or (N, channels, H, W)."""
+    if len(shape) not in (2, 4) or shape[1] != channels:
+        raise InvalidValue(
+            f"{who}: the input must have shape (N, {channels}) or (N, {channels}, H, W); got {tuple(shape)}."
+        )
+    return shape

@@ -1,8 +1,7 @@
-"""The dense layer, and the step from maps to a vector before it."""
+"""The dense layer."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from convscope import ops
@@ -10,7 +9,7 @@ from convscope.errors import InvalidValue
 from convscope.layers.arguments import as_parameter, as_vector
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
 
-__all__ = ["Flatten", "Linear"]
+__all__ = ["Linear"]
 
 
 class Linear(Layer):
@@ -76,37 +75,4 @@ class Linear(Layer):
 
     def window(self) -> None:
         """Every input is seen."""
-        return
-
-
-class Flatten(Layer):
-    """(N, C, H, W) to (N, C*H*W), channel by channel and row by row.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> Flatten().forward(np.arange(8.0).reshape(1, 2, 2, 2))[0]
-    array([[0., 1., 2., 3., 4., 5., 6., 7.]])
-    """
-
-    kind = "Flatten"
-
-    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
-        """Give the vectors; the cache is the input's shape."""
-        (x,) = inputs
-        return ops.flatten(x), x.shape
-
-    def backward(
-        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
-    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
-        """Give the gradient its shape back."""
-        check_rule(rule)
-        return ops.flatten_grad(grad, cache), {}
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """(N, C, H, W) to (N, C*H*W)."""
-        return shapes[0][0], math.prod(shapes[0][1:])
-
-    def window(self) -> None:
-        """The vector holds the whole map."""
         return

@@ -1,4 +1,4 @@
-"""Where branches meet: sum and concatenation."""
+"""Branches side by side."""
 
 from __future__ import annotations
 
@@ -8,39 +8,7 @@ from convscope import ops
 from convscope.errors import InvalidValue
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
 
-__all__ = ["Add", "Concatenate"]
-
-
-class Add(Layer):
-    """The sum of two or more arrays of one shape.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> y, cache = Add().forward(np.array([[1.0]]), np.array([[2.0]]), np.array([[3.0]]))
-    >>> y, len(Add().backward(y, cache)[0])
-    (array([[6.]]), 3)
-    """
-
-    kind = "Add"
-    inputs = None
-
-    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
-        """Give the sum; the cache is how many were added."""
-        return ops.add(*inputs), len(inputs)
-
-    def backward(
-        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
-    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
-        """Give every input the whole gradient: the same array, so copy before changing it."""
-        check_rule(rule)
-        return (grad,) * cache, {}
-
-    def output_shape(self, *shapes: Shape) -> Shape:
-        """The one shape that all inputs have."""
-        if len(set(shapes)) != 1:
-            raise InvalidValue(f"Add: all inputs must have one shape; got {', '.join(map(str, shapes))}.")
-        return shapes[0]
+__all__ = ["Concatenate"]
 
 
 class Concatenate(Layer):
@@ -77,7 +45,7 @@ class Concatenate(Layer):
         rest = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
         if len(rest) != 1 or axis == 0:
             raise InvalidValue(
-                f"Concatenate: all inputs must agree except along axis {self.axis}, which is not the batch's; "
+                f"Concatenate: all inputs must agree but along axis {self.axis}, not the batch's; "
                 f"got {', '.join(map(str, shapes))}."
             )
         total = sum(shape[axis] for shape in shapes)
