@@ -1,0 +1,93 @@
+"""Opening and storing networks, whatever the format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from convscope.errors import FileError
+from convscope.files import atomic_path
+from convscope.network import Network
+
+__all__ = ["load", "save"]
+
+
+def load(path: str | os.PathLike[str], *, input_shape: Sequence[int] | None = None) -> Network:
+    """Open an ONNX file as a network.
+
+    Node names survive; a node without a name, or with one that is taken, gets the name of its first
+    output. What convscope stored beside the graph (`net.input`, `net.classes`) comes back. No code in
+    the file is ever run.
+
+    Parameters
+    ----------
+    path : str or path
+        An ONNX file of opset 7 or newer.
+    input_shape : (C, H, W), optional
+        The size of an image, where the file leaves it open.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    FileError
+        If the file is missing, a folder, not ONNX, broken, or has operators or settings that convscope
+        does not know; the message names the operators, the nodes and how many there are.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import convscope as cs
+    >>> path = Path(tempfile.mkdtemp()) / "lenet.onnx"
+    >>> cs.save(cs.models.lenet5(), path)
+    >>> cs.load(path).input_shape
+    (1, 28, 28)
+    """
+    from convscope.formats.onnx_file import parse_model
+    from convscope.formats.onnx_reader import read_network
+
+    file = Path(path)
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read {file}: {(error.strerror or str(error)).lower()}.") from error
+    model = parse_model(content, file)
+    return read_network(model, file, None if input_shape is None else tuple(input_shape))
+
+
+def save(net: Network, path: str | os.PathLike[str]) -> None:
+    """Write a network as an ONNX file of opset 17, whole or not at all.
+
+    The batch axis stays free. `net.input` and `net.classes` go to the metadata, under
+    "convscope.input" and "convscope.classes".
+
+    Parameters
+    ----------
+    net : Network
+    path : str or path
+        Where to write; an existing file is replaced.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written; whatever was there before stays.
+    InvalidValue
+        If a layer has no ONNX form.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import convscope as cs
+    >>> path = Path(tempfile.mkdtemp()) / "lenet.onnx"
+    >>> save(cs.models.lenet5(), path)
+    >>> path.stat().st_size > 4 * 60_000  # the weights, four bytes each
+    True
+    """
+    from convscope.formats.onnx_writer import write_network
+
+    model = write_network(net)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(model.SerializeToString())

@@ -1,0 +1,69 @@
+"""The outside of an ONNX file: is it one, is it whole, what does it announce."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from convscope.errors import FileError
+
+__all__ = ["OLDEST_OPSET", "opset", "parse_model", "read_note"]
+
+OLDEST_OPSET = 7
+
+
+def parse_model(content: bytes, file: Path) -> Any:
+    """Parse the bytes of an ONNX file, with its external data; give the ModelProto.
+
+    Protobuf accepts a lot of what is not ONNX, so what every model must have is asked for.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    if not content:
+        raise FileError(f"{file}: the file is empty, not an ONNX model.")
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except DecodeError as error:
+        raise FileError(f"{file}: not an ONNX model, or a truncated one.") from error
+    if not model.ir_version or not model.opset_import or not model.graph.node:
+        raise FileError(f"{file}: not an ONNX model, or a truncated one: it has no version or no graph.")
+    _load_external_data(model, file)
+    return model
+
+
+def opset(model: Any, file: Path) -> int:
+    """Give the version of the standard operators; refuse versions that are not known."""
+    import onnx
+
+    versions = {item.domain or "ai.onnx": item.version for item in model.opset_import}
+    version = int(versions.get("ai.onnx", 0))
+    newest = onnx.defs.onnx_opset_version()
+    if not OLDEST_OPSET <= version <= newest:
+        raise FileError(f"{file}: the opset must be from {OLDEST_OPSET} to {newest}; got {version}.")
+    return version
+
+
+def read_note(model: Any, name: str, file: Path) -> Any:
+    """Give what `convscope.<name>` in the metadata says in JSON, or None."""
+    for item in model.metadata_props:
+        if item.key == f"convscope.{name}":
+            try:
+                return json.loads(item.value)
+            except ValueError as error:
+                raise FileError(f"{file}: the metadata 'convscope.{name}' is not JSON: {error}.") from error
+    return None
+
+
+def _load_external_data(model: Any, file: Path) -> None:
+    """Read weights stored beside the file; onnx refuses places outside the file's folder."""
+    import onnx
+    from onnx.external_data_helper import load_external_data_for_model
+
+    try:
+        load_external_data_for_model(model, str(file.parent))
+    except (OSError, ValueError, RuntimeError, onnx.checker.ValidationError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise FileError(f"{file}: its external data cannot be read: {reason}.") from error
