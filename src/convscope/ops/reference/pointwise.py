@@ -21,8 +21,9 @@ __all__ = [
 
 def relu(x: Array, *, out: Array | None = None) -> Array:
     """max(x, 0)."""
-    out = empty_result(x.shape, x.dtype) if out is None else out
-    return np.maximum(x, x.dtype.type(0), out=out)
+    y = empty_result(x.shape, x.dtype) if out is None else out
+    np.maximum(x, x.dtype.type(0), out=y)
+    return y
 
 
 def relu_grad(grad: Array, y: Array) -> Array:
