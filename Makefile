@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard cpp/*)
+# a new package needs a new installation too: the editable one maps the packages it knew
+BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard cpp/* src/convscope/*/__init__.py src/convscope/*/*/__init__.py)
 # in CI everything runs; at hand the slow tests are left out
 MARKS  := $(if $(CI),,-m "not slow")
 
