@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from convscope.errors import DtypeError, InvalidValue
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "as_indices", "stratified"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,6 +68,37 @@ class Dataset:
         shape = "x".join(str(n) for n in self.x.shape[1:])
         return f"Dataset({self.name}: {len(self)} images {shape}, {len(self.classes)} classes)"
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of one image."""
+        _, channels, height, width = self.x.shape
+        return channels, height, width
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the pixels."""
+        return self.x.dtype
+
+    def batch(
+        self, indices: ArrayLike, out: NDArray[np.floating[Any]] | None = None
+    ) -> tuple[NDArray[np.floating[Any]], NDArray[np.int64]]:
+        """Give the images (n, C, H, W), written to `out` where it is given, and labels (n,) at `indices`.
+
+        Examples
+        --------
+        >>> Dataset(np.zeros((4, 1, 2, 2), np.float32), [0, 1, 0, 1]).batch([3, 2])[1]
+        array([1, 0])
+        """
+        chosen = as_indices(indices, len(self), self.name)
+        if out is None:
+            return self.x[chosen], self.y[chosen]
+        if self.x.flags.c_contiguous:
+            # mode="clip" makes take write straight into `out`; every index is in range anyway.
+            self.x.take(chosen, axis=0, out=out, mode="clip")
+        else:  # take would first copy all images
+            out[...] = self.x[chosen]
+        return out, self.y[chosen]
+
     def take(self, indices: ArrayLike) -> Dataset:
         """Give the images at `indices` (whole numbers, or a truth value for each image) as a new Dataset."""
         chosen = np.asarray(indices)
@@ -106,20 +137,41 @@ class Dataset:
         >>> int(np.abs(np.bincount(train.y) - 2 * np.bincount(test.y)).max())  # the same proportions
         1
         """
-        if not 0 < share < 1:
-            raise InvalidValue(f"{self.name}: share must be between 0 and 1; got {share}.")
-        total = round(share * len(self))
-        if not 0 < total < len(self):
-            raise InvalidValue(
-                f"{self.name}: a share of {share} of {len(self)} images leaves one part empty; "
-                "it must give each part at least one."
-            )
-        counts = _proportional(np.bincount(self.y, minlength=len(self.classes)), share, total)
-        random = np.random.default_rng(seed)
-        chosen = np.zeros(len(self), dtype=bool)
-        for label, count in enumerate(counts):
-            chosen[random.permutation(np.flatnonzero(self.y == label))[:count]] = True
+        chosen = stratified(self.y, len(self.classes), share, seed, self.name)
         return self.take(~chosen), self.take(chosen)
+
+
+def stratified(y: NDArray[np.int64], classes: int, share: float, seed: int, name: str) -> NDArray[np.bool_]:
+    """Choose round(share * N) images, of each class its exact proportion rounded down or up."""
+    if not 0 < share < 1:
+        raise InvalidValue(f"{name}: share must be between 0 and 1; got {share}.")
+    total = round(share * len(y))
+    if not 0 < total < len(y):
+        raise InvalidValue(
+            f"{name}: a share of {share} of {len(y)} images leaves one part empty; "
+            "it must give each part at least one."
+        )
+    counts = _proportional(np.bincount(y, minlength=classes), share, total)
+    random = np.random.default_rng(seed)
+    chosen = np.zeros(len(y), dtype=bool)
+    for label, count in enumerate(counts):
+        chosen[random.permutation(np.flatnonzero(y == label))[:count]] = True
+    return chosen
+
+
+def as_indices(indices: ArrayLike, count: int, name: str) -> NDArray[np.int64]:
+    """Take indices of images, each from 0 to `count` - 1."""
+    chosen = np.asarray(indices)
+    if chosen.size == 0:
+        return np.zeros(0, np.int64)
+    if chosen.dtype.kind not in "iu":
+        raise DtypeError(f"{name}: indices must be whole numbers; got {chosen.dtype}.")
+    if chosen.ndim != 1:
+        raise InvalidValue(f"{name}: indices must be a vector; got shape {chosen.shape}.")
+    if chosen.min() < 0 or chosen.max() >= count:
+        wrong = chosen.min() if chosen.min() < 0 else chosen.max()
+        raise InvalidValue(f"{name}: indices must be from 0 to {count - 1}; got {wrong}.")
+    return chosen.astype(np.int64, copy=False)
 
 
 def _proportional(sizes: NDArray[np.int64], share: float, total: int) -> NDArray[np.int64]:
