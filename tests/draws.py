@@ -37,7 +37,7 @@ def in_memory(array: np.ndarray, kind: str) -> np.ndarray:
     elif kind == "negative":
         result = np.empty(shape, array.dtype)[(slice(None, None, -1),) * ndim]
     elif kind == "transposed":
-        axes = tuple(range(2, ndim)) + (0, 1) if ndim > 2 else (1, 0)[:ndim]
+        axes = (*range(2, ndim), 0, 1) if ndim > 2 else tuple(range(ndim))[::-1]
         result = np.empty([shape[a] for a in axes], array.dtype).transpose(np.argsort(axes))
     else:
         result = np.full(array.size + 3, np.nan, array.dtype)[3:].reshape(shape)

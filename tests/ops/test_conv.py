@@ -12,17 +12,13 @@ from convscope import ops
 from convscope.errors import DtypeError, InvalidValue
 from differences import check_gradient
 from draws import ConvCase, conv_cases, drawn, in_memory
+from oracle import tensor
 from tolerance import assert_within, sum_bound
 
 
 def torch_conv(case: ConvCase, x, weight, bias, grad=None):
     """y, dx, dweight, dbias of PyTorch; asymmetric padding is applied apart, "same" is PyTorch's own."""
-    x, weight, bias = (
-        None if a is None else torch.tensor(np.ascontiguousarray(a)) for a in (x, weight, bias)
-    )
-    for a in (x, weight, bias):
-        if a is not None:
-            a.requires_grad_()
+    x, weight, bias = (None if a is None else tensor(a, leaf=True) for a in (x, weight, bias))
     padded, padding = x, case.padding
     if not isinstance(padding, str):
         (top, bottom), (left, right) = padding
@@ -32,7 +28,7 @@ def torch_conv(case: ConvCase, x, weight, bias, grad=None):
     )
     if grad is None:
         return (y.detach().numpy(),)
-    y.backward(torch.tensor(np.ascontiguousarray(grad)))
+    y.backward(tensor(grad))
     return tuple(None if a is None else a.numpy() for a in (y.detach(), x.grad, weight.grad))
 
 
@@ -46,7 +42,7 @@ def magnitudes(case: ConvCase, x, weight, bias, grad):
 def test_agrees_with_pytorch_on_500_drawn_configurations(core: str) -> None:
     seen = set()
 
-    @drawn(520)
+    @drawn(560)
     @given(conv_cases())
     def check(case: ConvCase) -> None:
         seen.add(case)
@@ -172,8 +168,7 @@ F32 = np.float32
 
 @pytest.mark.parametrize(("x", "w", "options", "message"), [
     ((1, 6, 9, 9), (8, 1, 3, 3), {"groups": 4},
-     r"conv2d: in_channels must be groups \* weight.shape\[1\]; "
-     r"got in_channels=6, groups=4, weight.shape=\(8, 1, 3, 3\)."),
+     r"^conv2d: in_channels must be groups \* weight.shape\[1\]; got in_channels=6, groups=4, weight.shape="),
     ((1, 4, 9, 9), (3, 2, 3, 3), {"groups": 2}, "groups must divide in_channels and out_channels"),
     ((1, 2, 9, 9), (3, 2, 3, 3), {"groups": 0}, "groups must be at least 1"),
     ((4, 9, 9), (3, 4, 3, 3), {}, r"x must have the axes \(N, C, H, W\); got x.shape=\(4, 9, 9\)"),
@@ -181,8 +176,7 @@ F32 = np.float32
     ((1, 2, 0, 9), (3, 2, 3, 3), {}, "only the batch may be of size 0"),
     ((1, 0, 9, 9), (3, 0, 3, 3), {}, "only the batch may be of size 0"),
     ((1, 2, 4, 9), (3, 2, 7, 3), {"padding": 1},
-     "conv2d: along the height, kernel 7 must not be larger than the padded input, 6 pixels .*; "
-     "what fits: kernel 6, padding 2"),
+     "along the height, kernel 7 must not be larger than the padded input, 6 pixels .* kernel 6, padding 2"),
     ((1, 2, 9, 4), (3, 2, 3, 3), {"dilation": 2}, "along the width, kernel 3 with dilation 2 spans 5"),
     ((1, 2, 9, 9), (3, 2, 3, 3), {"stride": 0}, "stride must be at least 1"),
     ((1, 2, 9, 9), (3, 2, 3, 3), {"stride": (1, 2, 3)}, "stride must be one number or"),
@@ -207,7 +201,7 @@ def test_wrong_types_are_one_clear_error() -> None:
         ops.conv2d(x.astype(np.uint8), w)
     with pytest.raises(DtypeError, match="x must be a NumPy array; got list"):
         ops.conv2d(x.tolist(), w)
-    with pytest.raises(DtypeError, match="stride must be a whole number; got 1.5"):
+    with pytest.raises(DtypeError, match=r"stride must be a whole number; got 1\.5"):
         ops.conv2d(x, w, stride=1.5)
     with pytest.raises(DtypeError, match="native byte order"):
         ops.conv2d(x.astype(x.dtype.newbyteorder()), w)

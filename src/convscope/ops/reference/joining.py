@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from convscope.ops.memory import Array, empty_result, give, silent
@@ -31,7 +33,7 @@ def concatenate_grad(grad: Array, sizes: tuple[int, ...], axis: int = 1) -> list
 
 def flatten(x: Array) -> Array:
     """(N, C, H, W) -> (N, C*H*W), the channel slowest, whatever the memory order."""
-    return np.array(x, order="C").reshape(x.shape[0], -1)
+    return np.array(x, order="C").reshape(x.shape[0], math.prod(x.shape[1:]))
 
 
 def flatten_grad(grad: Array, shape: tuple[int, ...]) -> Array:
