@@ -1,14 +1,44 @@
 // The kernels for one instruction set (CONVSCOPE_ISA, a namespace) and one element type (CONVSCOPE_ELEMENT).
 // CMake compiles this file once for each pair.
 #include "activation.h"
+#include "conv_forward.h"
+#include "conv_grad_input.h"
+#include "conv_grad_weight.h"
+#include "linear.h"
+#include "norm.h"
+#include "pool.h"
 
 namespace convscope::CONVSCOPE_ISA {
+namespace {
+
+// Multiply-adds on a full register tile that never leaves the registers.
+template <class T> double peak(Index rounds) {
+    constexpr int P = tile_pixels<tile_vectors>, V = tile_vectors;
+    Vector<T> sums[P][V] = {}, w[V];
+    unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = broadcast(T(0.5)); });
+    Vector<T> x = broadcast(T(0.25));
+    for (Index i = 0; i < rounds; i++) {
+        asm volatile("" ::: "memory");
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += x * w[v]; }); });
+    }
+    Vector<T> total = {};
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { total += sums[p][v]; }); });
+    T lanes[width<T>];
+    store(lanes, total);
+    return double(rounds) * P * V * width<T> + 0 * double(lanes[0]);
+}
+
+}  // namespace
 
 const Functions<CONVSCOPE_ELEMENT>& functions_of(CONVSCOPE_ELEMENT) {
     typedef CONVSCOPE_ELEMENT T;
     static const Functions<T> functions = {
-        relu<T>,
-        relu_grad<T>,
+        conv<T>, conv_grad_input<T>, conv_grad_weight<T>,
+        max_pool<T>, max_pool_grad<T>, avg_pool<T>, avg_pool_grad<T>, channel_sums<T>, spread<T>,
+        batch_norm<T>, moments<T>, batch_norm_grad<T>,
+        linear<T>, linear_grad_input<T>, linear_grad_weight<T>,
+        relu<T>, relu_grad<T>,
+        peak<T>,
     };
     return functions;
 }

@@ -12,6 +12,7 @@
 #include "contract.h"
 
 #define CONVSCOPE_INLINE __attribute__((always_inline)) inline
+#define CONVSCOPE_LAMBDA __attribute__((always_inline))
 
 namespace convscope::CONVSCOPE_ISA {
 
@@ -52,6 +53,13 @@ template <class T> CONVSCOPE_INLINE void store_first(T* p, Vector<T> v, Index n)
     T lanes[width<T>];
     store(lanes, v);
     for (Index i = 0; i < n; i++) p[i] = lanes[i];
+}
+
+// For the odd few: a call of memcpy would take longer.
+template <class T> CONVSCOPE_INLINE void copy_few(T* to, const T* from, Index count) {
+    Index i = 0;
+    for (; i + 4 <= count; i += 4) memcpy(to + i, from + i, 4 * sizeof(T));
+    for (; i < count; i++) to[i] = from[i];
 }
 
 // f(Constant<0>), f(Constant<1>), ... written out N times, so that arrays indexed by the constant stay in registers.

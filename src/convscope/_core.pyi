@@ -1,10 +1,66 @@
-"""The compiled core: arrays are C-contiguous (channels last), of one dtype, and never converted."""
+"""The compiled core.
 
-from typing import Any
+Arrays are float32 or float64 (all of one call alike), C-contiguous, and never converted: images
+(N, H, W, C), weights (K, C / groups, kH, kW), one value a channel. Results are written into
+the arrays given for them. Pairs are (rows, columns); pads ((top, bottom), (left, right)).
+"""
 
-def choose_isa(name: str | None) -> None: ...
+import numpy as np
+import numpy.typing as npt
+
+_Array = npt.NDArray[np.floating]
+_Pair = tuple[int, int]
+_Pads = tuple[_Pair, _Pair]
+
+def choose_isa(name: str | None) -> None:
+    """Compute with this instruction set; None is the best. ValueError lists those this machine has."""
+
 def isa() -> str: ...
+def vector_bytes() -> int: ...
 def set_threads(count: int) -> None: ...
 def get_threads() -> int: ...
-def relu(x: Any, y: Any) -> None: ...
-def relu_grad(grad: Any, y: Any, dx: Any) -> None: ...
+def peak(rounds: int) -> float:
+    """Multiply and add in registers alone, on one thread; give the number of float32 multiply-adds."""
+
+def conv2d(
+    x: _Array, weight: _Array, bias: _Array | None, y: _Array,
+    stride: _Pair, padding: _Pads, dilation: _Pair, groups: int,
+) -> None: ...  # fmt: skip
+def conv2d_grad_input(
+    grad: _Array, weight: _Array, dx: _Array, stride: _Pair, padding: _Pads, dilation: _Pair, groups: int
+) -> None: ...
+def conv2d_grad_weight(
+    x: _Array, grad: _Array, dw: _Array, stride: _Pair, padding: _Pads, dilation: _Pair, groups: int
+) -> None: ...
+def max_pool2d(
+    x: _Array, y: _Array, indices: npt.NDArray[np.int32] | None,
+    kernel: _Pair, stride: _Pair, padding: _Pads, dilation: _Pair,
+) -> None: ...  # fmt: skip
+def max_pool2d_grad(grad: _Array, indices: npt.NDArray[np.int32], dx: _Array) -> bool:
+    """False if an index lies outside the image."""
+
+def avg_pool2d(
+    x: _Array, y: _Array, kernel: _Pair, stride: _Pair, padding: _Pads, count_padding: bool
+) -> None: ...
+def avg_pool2d_grad(
+    grad: _Array, dx: _Array, kernel: _Pair, stride: _Pair, padding: _Pads, count_padding: bool
+) -> None: ...
+def channel_sums(x: _Array, sums: _Array, n: int, channels: int, divisor: float) -> None:
+    """sums[n, c] = sum over pixels of x[n, pixel, c] / divisor."""
+
+def spread(values: _Array, x: _Array, n: int, channels: int, divisor: float) -> None:
+    """x[n, pixel, c] = values[n, c] / divisor."""
+
+def batch_norm(
+    x: _Array, weight: _Array, bias: _Array, mean: _Array, var: _Array, y: _Array, eps: float
+) -> None: ...
+def moments(x: _Array, mean: _Array, var: _Array) -> None: ...
+def batch_norm_grad(
+    grad: _Array, x: _Array, weight: _Array, mean: _Array, var: _Array,
+    dx: _Array, dweight: _Array, dbias: _Array, eps: float, training: bool,
+) -> None: ...  # fmt: skip
+def linear(x: _Array, weight: _Array, bias: _Array | None, y: _Array) -> None: ...
+def linear_grad_input(grad: _Array, weight: _Array, dx: _Array) -> None: ...
+def linear_grad_weight(x: _Array, grad: _Array, dw: _Array) -> None: ...
+def relu(x: _Array, y: _Array) -> None: ...
+def relu_grad(grad: _Array, y: _Array, dx: _Array) -> None: ...

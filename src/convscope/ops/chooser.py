@@ -34,6 +34,22 @@ OPS = (
     *("batch_norm", "batch_norm_train", "batch_norm_grad"),
     *("relu", "relu_grad", "tanh", "tanh_grad", "softmax", "softmax_grad", "softmax_cross_entropy"),
     *("add", "concatenate", "concatenate_grad", "flatten", "flatten_grad", "dropout", "dropout_grad"),
+    *("leaky_relu", "leaky_relu_grad", "prelu", "prelu_grad", "elu", "elu_grad", "selu", "selu_grad"),
+    *("celu", "celu_grad", "clip", "clip_grad", "sigmoid", "sigmoid_grad", "hardsigmoid", "hardsigmoid_grad"),
+    *("silu", "silu_grad", "hardswish", "hardswish_grad", "gelu", "gelu_grad", "softplus", "softplus_grad"),
+    *("mish", "mish_grad", "softsign", "softsign_grad", "log_softmax", "log_softmax_grad"),
+    *(
+        "multiply",
+        "multiply_grad",
+        "subtract",
+        "subtract_grad",
+        "divide",
+        "divide_grad",
+        "mean_squared_error",
+    ),
+    *("lp_pool2d", "lp_pool2d_grad", "global_max_pool2d", "global_max_pool2d_grad"),
+    *("local_response_norm", "local_response_norm_grad"),
+    *("pad2d", "pad2d_grad", "resize2d", "resize2d_grad"),
 )
 
 # Filled on first use, so that a bad setting is an error of the call that needs it, not of the import.

@@ -1,11 +1,26 @@
-"""The ops over the compiled core, with the names and arguments of `convscope.ops.reference`."""
+"""The ops over the compiled core, with the names and arguments of `convscope.ops.reference`.
+
+The compiled core wants channels-last images (N, H, W, C) and C-contiguous weights; arrays
+of other strides are copied once. Results have NCHW shapes over channels-last memory.
+"""
 
 from __future__ import annotations
 
 import os
 
+import numpy as np
+
 from convscope import _core
 from convscope.errors import InvalidValue
+from convscope.geometry import pool_output_size
+from convscope.ops.memory import Array
+
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+
+ONE: Pair = (1, 1)
+NONE: Pads = ((0, 0), (0, 0))
+NHWC, NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 get_threads = _core.get_threads
 isa = _core.isa
@@ -23,3 +38,317 @@ def _choose_instruction_set() -> None:
 
 
 _choose_instruction_set()
+
+
+def _nhwc(x: Array) -> Array:
+    """See an (N, C, H, W) array as contiguous (N, H, W, C), copying it only if it is not channels-last."""
+    seen = x.transpose(NHWC)
+    return seen if seen.flags.c_contiguous else np.ascontiguousarray(seen)
+
+
+def _flat(x: Array) -> Array:
+    """Make contiguous."""
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+
+
+def _target(out: Array | None, n: int, h: int, w: int, c: int, dtype: np.dtype[np.generic]) -> Array:
+    """Give channels-last memory to write to: that of `out` where it is channels-last."""
+    if out is not None:
+        seen = out.transpose(NHWC)
+        if seen.flags.c_contiguous:
+            return seen
+    return np.empty((n, h, w, c), dtype)
+
+
+def _give(y: Array, out: Array | None) -> Array:
+    """Give a channels-last result its NCHW shape, in `out` if there is one."""
+    if out is None:
+        return y.transpose(NCHW)
+    if out.ctypes.data != y.ctypes.data:
+        np.copyto(out, y.transpose(NCHW))
+    return out
+
+
+# ---------------------------------------------------------------- convolution
+
+
+def _direct(algorithm: str) -> None:
+    if algorithm not in ("auto", "direct"):
+        raise InvalidValue(f"algorithm must be 'auto' or 'direct'; got {algorithm!r}.")
+
+
+def conv2d(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    *,
+    stride: Pair = ONE,
+    padding: Pads = NONE,
+    dilation: Pair = ONE,
+    groups: int = 1,
+    algorithm: str = "auto",
+    out: Array | None = None,
+) -> Array:
+    """See `convscope.ops.conv2d`."""
+    _direct(algorithm)
+    n, _, h, w = x.shape
+    k, _, kh, kw = weight.shape
+    oh = pool_output_size(h, kh, stride=stride[0], padding=padding[0], dilation=dilation[0])
+    ow = pool_output_size(w, kw, stride=stride[1], padding=padding[1], dilation=dilation[1])
+    y = _target(out, n, oh, ow, k, x.dtype)
+    _core.conv2d(
+        _nhwc(x), _flat(weight), None if bias is None else _flat(bias), y, stride, padding, dilation, groups
+    )
+    return _give(y, out)
+
+
+def conv2d_grad_input(
+    grad: Array,
+    weight: Array,
+    input_shape: tuple[int, ...],
+    *,
+    stride: Pair = ONE,
+    padding: Pads = NONE,
+    dilation: Pair = ONE,
+    groups: int = 1,
+    algorithm: str = "auto",
+    out: Array | None = None,
+) -> Array:
+    """See `convscope.ops.conv2d_grad_input`."""
+    _direct(algorithm)
+    n, c, h, w = input_shape
+    dx = _target(out, n, h, w, c, grad.dtype)
+    _core.conv2d_grad_input(_nhwc(grad), _flat(weight), dx, stride, padding, dilation, groups)
+    return _give(dx, out)
+
+
+def conv2d_grad_weight(
+    x: Array,
+    grad: Array,
+    kernel_size: Pair,
+    *,
+    stride: Pair = ONE,
+    padding: Pads = NONE,
+    dilation: Pair = ONE,
+    groups: int = 1,
+    algorithm: str = "auto",
+    out: Array | None = None,
+) -> Array:
+    """See `convscope.ops.conv2d_grad_weight`."""
+    _direct(algorithm)
+    shape = (grad.shape[1], x.shape[1] // groups, *kernel_size)
+    dw = out if out is not None and out.flags.c_contiguous else np.empty(shape, x.dtype)
+    _core.conv2d_grad_weight(_nhwc(x), _nhwc(grad), dw, stride, padding, dilation, groups)
+    if out is None or out is dw:
+        return dw
+    np.copyto(out, dw)
+    return out
+
+
+def conv2d_grad_bias(grad: Array) -> Array:
+    """See `convscope.ops.conv2d_grad_bias`."""
+    sums = np.empty(grad.shape[1], grad.dtype)
+    _core.channel_sums(_nhwc(grad), sums, 1, grad.shape[1], 1.0)
+    return sums
+
+
+# -------------------------------------------------------------------- pooling
+
+
+def _pooled(
+    x: Array, kernel: Pair, stride: Pair, padding: Pads, dilation: Pair, ceil_mode: bool, out: Array | None
+) -> Array:
+    """Make room for a pooled image."""
+    n, c, h, w = x.shape
+    oh = pool_output_size(
+        h, kernel[0], stride=stride[0], padding=padding[0], dilation=dilation[0], ceil_mode=ceil_mode
+    )
+    ow = pool_output_size(
+        w, kernel[1], stride=stride[1], padding=padding[1], dilation=dilation[1], ceil_mode=ceil_mode
+    )
+    return _target(out, n, oh, ow, c, x.dtype)
+
+
+def max_pool2d(
+    x: Array,
+    kernel_size: Pair,
+    *,
+    stride: Pair,
+    padding: Pads = NONE,
+    dilation: Pair = ONE,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+    out: Array | None = None,
+) -> Array | tuple[Array, Array]:
+    """See `convscope.ops.max_pool2d`."""
+    y = _pooled(x, kernel_size, stride, padding, dilation, ceil_mode, out)
+    indices = np.empty(y.shape, np.int32) if return_indices else None
+    _core.max_pool2d(_nhwc(x), y, indices, kernel_size, stride, padding, dilation)
+    return _give(y, out) if indices is None else (_give(y, out), indices.transpose(NCHW))
+
+
+def max_pool2d_grad(
+    grad: Array, indices: Array, input_shape: tuple[int, ...], *, out: Array | None = None
+) -> Array:
+    """See `convscope.ops.max_pool2d_grad`."""
+    n, c, h, w = input_shape
+    dx = _target(out, n, h, w, c, grad.dtype)
+    if not _core.max_pool2d_grad(_nhwc(grad), _nhwc(indices), dx):
+        raise InvalidValue(f"max_pool2d_grad: indices must be from 0 to {h * w - 1}, of {h}x{w} pixels.")
+    return _give(dx, out)
+
+
+def avg_pool2d(
+    x: Array,
+    kernel_size: Pair,
+    *,
+    stride: Pair,
+    padding: Pads = NONE,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    out: Array | None = None,
+) -> Array:
+    """See `convscope.ops.avg_pool2d`."""
+    y = _pooled(x, kernel_size, stride, padding, ONE, ceil_mode, out)
+    _core.avg_pool2d(_nhwc(x), y, kernel_size, stride, padding, count_include_pad)
+    return _give(y, out)
+
+
+def avg_pool2d_grad(
+    grad: Array,
+    input_shape: tuple[int, ...],
+    kernel_size: Pair,
+    *,
+    stride: Pair,
+    padding: Pads = NONE,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    out: Array | None = None,
+) -> Array:
+    """See `convscope.ops.avg_pool2d_grad`."""
+    n, c, h, w = input_shape
+    dx = _target(out, n, h, w, c, grad.dtype)
+    _core.avg_pool2d_grad(_nhwc(grad), dx, kernel_size, stride, padding, count_include_pad)
+    return _give(dx, out)
+
+
+def global_avg_pool2d(x: Array) -> Array:
+    """See `convscope.ops.global_avg_pool2d`."""
+    n, c, h, w = x.shape
+    means = np.empty((n, 1, 1, c), x.dtype)
+    _core.channel_sums(_nhwc(x), means, n, c, float(h * w))
+    return means.transpose(NCHW)
+
+
+def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...]) -> Array:
+    """See `convscope.ops.global_avg_pool2d_grad`."""
+    n, c, h, w = input_shape
+    dx = np.empty((n, h, w, c), grad.dtype)
+    _core.spread(_nhwc(grad), dx, n, c, float(h * w))
+    return dx.transpose(NCHW)
+
+
+# --------------------------------------------------------------------- linear
+
+
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """See `convscope.ops.linear`."""
+    y = np.empty((x.shape[0], weight.shape[0]), x.dtype)
+    _core.linear(_flat(x), _flat(weight), None if bias is None else _flat(bias), y)
+    return y
+
+
+def linear_grad_input(grad: Array, weight: Array) -> Array:
+    """See `convscope.ops.linear_grad_input`."""
+    dx = np.empty((grad.shape[0], weight.shape[1]), grad.dtype)
+    _core.linear_grad_input(_flat(grad), _flat(weight), dx)
+    return dx
+
+
+def linear_grad_weight(x: Array, grad: Array) -> Array:
+    """See `convscope.ops.linear_grad_weight`."""
+    dw = np.empty((grad.shape[1], x.shape[1]), x.dtype)
+    _core.linear_grad_weight(_flat(x), _flat(grad), dw)
+    return dw
+
+
+def linear_grad_bias(grad: Array) -> Array:
+    """See `convscope.ops.linear_grad_bias`."""
+    sums = np.empty(grad.shape[1], grad.dtype)
+    _core.channel_sums(_flat(grad), sums, 1, grad.shape[1], 1.0)
+    return sums
+
+
+# -------------------------------------------------------- batch normalisation
+
+
+def _channels_last(x: Array) -> Array:
+    return _nhwc(x) if x.ndim == 4 else _flat(x)
+
+
+def _like(x: Array, out: Array | None) -> Array:
+    """Make room for a result of the shape of `x`, channels last."""
+    if x.ndim == 4:
+        n, c, h, w = x.shape
+        return _target(out, n, h, w, c, x.dtype)
+    return out if out is not None and out.flags.c_contiguous else np.empty(x.shape, x.dtype)
+
+
+def _shaped(y: Array, out: Array | None) -> Array:
+    if y.ndim == 4:
+        return _give(y, out)
+    if out is None or out is y:
+        return y
+    np.copyto(out, y)
+    return out
+
+
+def batch_norm(
+    x: Array, weight: Array, bias: Array, mean: Array, var: Array, *, eps: float, out: Array | None = None
+) -> Array:
+    """See `convscope.ops.batch_norm`."""
+    y = _like(x, out)
+    _core.batch_norm(_channels_last(x), _flat(weight), _flat(bias), _flat(mean), _flat(var), y, eps)
+    return _shaped(y, out)
+
+
+def batch_norm_train(
+    x: Array, weight: Array, bias: Array, *, eps: float, out: Array | None = None
+) -> tuple[Array, Array, Array]:
+    """See `convscope.ops.batch_norm_train`."""
+    x = _channels_last(x) if x.ndim == 2 else x
+    mean, var = np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
+    y, seen = _like(x, out), _channels_last(x)
+    _core.moments(seen, mean, var)
+    _core.batch_norm(seen, _flat(weight), _flat(bias), mean, var, y, eps)
+    return _shaped(y, out), mean, var
+
+
+def batch_norm_grad(
+    grad: Array, x: Array, weight: Array, mean: Array, var: Array, *, eps: float, training: bool
+) -> tuple[Array, Array, Array]:
+    """See `convscope.ops.batch_norm_grad`."""
+    dx = _like(x, None)
+    dweight, dbias = np.empty_like(mean), np.empty_like(mean)
+    _core.batch_norm_grad(
+        _channels_last(grad), _channels_last(x), _flat(weight), _flat(mean), _flat(var),
+        dx, dweight, dbias, eps, training,
+    )  # fmt: skip
+    return _shaped(dx, None), dweight, dbias
+
+
+# ----------------------------------------------------------------- activation
+
+
+def relu(x: Array, *, out: Array | None = None) -> Array:
+    """See `convscope.ops.relu`."""
+    y = _like(x, out)
+    _core.relu(_channels_last(x), y)
+    return _shaped(y, out)
+
+
+def relu_grad(grad: Array, y: Array) -> Array:
+    """See `convscope.ops.relu_grad`."""
+    dx = _like(y, None)
+    _core.relu_grad(_channels_last(grad), _channels_last(y), dx)
+    return _shaped(dx, None)

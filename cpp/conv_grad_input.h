@@ -1,0 +1,138 @@
+// dx[n][y][x][c] = sum over o, u, v with i*s + u*d - p == y (and so for x) of grad[n][i][j][o] * w[o][c][u][v]
+//
+// Pixels whose row is equal modulo the stride use the same taps: each such phase is a dense
+// convolution of `grad` with some of the taps, and its grid writes every stride-th pixel.
+//
+//     stride 2, kernel 3, padding 1:   even rows take tap u = 1 of grad row y/2,
+//                                      odd rows taps u = 0 and 2 of grad rows (y+1)/2 and (y-1)/2
+//
+// With few input channels that would leave most lanes of a vector unused. Then one product
+// gives every grad pixel its kernel_y * kernel_x * c contributions, which are added up.
+#pragma once
+#include "conv_forward.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+// One axis of a phase: tap u reads grad position i + shift(u) for dx position phase + i * stride, if it does at all.
+CONVSCOPE_INLINE bool meets(Index phase, Index pad, Index tap, Index dilation, Index stride, Index* shift) {
+    const Index distance = phase + pad - tap * dilation;
+    if (distance % stride != 0) return false;
+    *shift = distance / stride;
+    return true;
+}
+
+template <class T> void grad_input_phase(const ConvShape& s, Index phase_y, Index phase_x, const T* grad, const T* w, T* dx) {
+    const Index count = s.kernel_y * s.kernel_x, channels = s.c / s.groups, k = s.k / s.groups;
+    Scratch<Tap> taps(count);
+    Scratch<Index> offsets(count);
+    Index used = 0;
+    for (Index u = s.kernel_y; u-- > 0;)
+        for (Index v = s.kernel_x; v-- > 0;) {
+            Tap tap;
+            if (!meets(phase_y, s.pad_y, u, s.dilation_y, s.stride_y, &tap.y)) continue;
+            if (!meets(phase_x, s.pad_x, v, s.dilation_x, s.stride_x, &tap.x)) continue;
+            taps[used] = tap;
+            offsets[used++] = u * s.kernel_x + v;
+        }
+    const PanelShape<T> shape{used * k, channels};
+    Scratch<T> packed(s.groups * shape.size());
+    for (Index g = 0; g < s.groups; g++)
+        pack<T>({w + g * k * channels * count, offsets.data(), used, k, channels * count, count}, shape, &packed[g * shape.size()]);
+    const Grid grid{s.n, s.oh, s.ow, s.k, k, ceil_div(s.h - phase_y, s.stride_y), ceil_div(s.w - phase_x, s.stride_x), 1, 1, used, taps.data(),
+                    s.h, s.w, s.c, s.stride_y, s.stride_x, phase_y, phase_x, channels, s.groups};
+    GridConv<T>(grid, grad, packed.data(), nullptr, all_finite(packed.data(), s.groups * shape.size()), dx).run();
+}
+
+// Few input channels. Bands of dx rows are summed up one by one; a grad row that reaches into two bands is multiplied twice.
+template <class T> class GradInputScatter {
+public:
+    GradInputScatter(const ConvShape& s, const T* grad, const T* w, T* dx)
+        : s_(s), grad_(grad), dx_(dx), taps_(s.kernel_y * s.kernel_x), shape_{s.k, taps_ * s.c}, packed_(shape_.size()), offset_(1) {
+        offset_[0] = 0;
+        // lane (u, v, c) of channel o; w has (o, c, u, v)
+        Scratch<T> turned(s.k * taps_ * s.c);
+        for (Index o = 0; o < s.k; o++)
+            for (Index c = 0; c < s.c; c++)
+                for (Index t = 0; t < taps_; t++) turned[(o * taps_ + t) * s.c + c] = w[(o * s.c + c) * taps_ + t];
+        pack<T>({turned.data(), offset_.data(), 1, s.k, taps_ * s.c, 1}, shape_, packed_.data());
+    }
+
+    void run() {
+        const Index rows = larger<Index>(16, 4 * s_.kernel_y), bands = ceil_div(s_.h, rows);
+        const double work = double(s_.n) * s_.oh * s_.ow * shape_.rows * shape_.padded_k() / width<T>;
+        const int team = team_size(s_.n * bands, work);
+        const Index most = shape_.pixels(), row = s_.w * s_.c, column = shape_.padded_k(), span = (s_.ow - 1) * s_.stride_x + (s_.kernel_x - 1) * s_.dilation_x + 1;
+        padded_ = larger(span, s_.pad_x + s_.w);
+        const Index sums = rows * padded_ * s_.c + width<T>, scratch = sums + most * column + width<T>;
+        Scratch<T> memory(team * scratch);
+        parallel(s_.n * bands, team, [&](Index item, int worker) {
+            const Index n = item / bands, begin = item % bands * rows, end = smaller(s_.h, begin + rows);
+            T *sum = &memory[worker * scratch], *products = sum + sums;
+            memset(sum, 0, sums * sizeof(T));
+            for (Index i = 0; i < s_.oh; i++) {
+                const Index first = i * s_.stride_y - s_.pad_y;
+                if (first >= end || first + (s_.kernel_y - 1) * s_.dilation_y < begin) continue;
+                for (Index j = 0, count; j < s_.ow; j += count) {
+                    count = smaller(most, s_.ow - j);
+                    multiply(n, i, j, count, products);
+                    for (Index p = 0; p < count; p++) add_up(products + p * column, first, (j + p) * s_.stride_x, begin, end, sum);
+                }
+            }
+            for (Index y = begin; y < end; y++)
+                memcpy(dx_ + (n * s_.h + y) * row, sum + ((y - begin) * padded_ + s_.pad_x) * s_.c, row * sizeof(T));
+        });
+    }
+
+private:
+    void multiply(Index n, Index i, Index j, Index count, T* products) const {
+        const T* in[most_tile_pixels];
+        T* out[most_tile_pixels];
+        for (Index p = 0; p < count; p++) {
+            in[p] = grad_ + ((n * s_.oh + i) * s_.ow + j + p) * s_.k;
+            out[p] = products + p * shape_.padded_k();
+        }
+        for (Index panel = 0; panel < shape_.count(); panel++) {
+            bool add = false;
+            for_stretches(1, s_.k, [&](Index, Index taps, Index channel, Index channels) {
+                find_tile<T>(count, shape_.vectors(panel))({in, taps, channel, channels, packed_.data() + shape_.offset(panel) + channel * shape_.row(panel), out,
+                                                            panel * shape_.lanes_most, shape_.row(panel), nullptr, add});
+                add = true;
+            });
+        }
+    }
+
+    void add_up(const T* products, Index first, Index x, Index begin, Index end, T* sum) const {
+        const bool joined = s_.dilation_x == 1;
+        const Index length = joined ? s_.kernel_x * s_.c : s_.c, runs = joined ? 1 : s_.kernel_x;
+        for (Index u = 0; u < s_.kernel_y; u++) {
+            const Index y = first + u * s_.dilation_y;
+            if (y < begin || y >= end) {
+                products += s_.kernel_x * s_.c;
+                continue;
+            }
+            for (Index v = 0; v < runs; v++, products += length) {
+                T* to = sum + ((y - begin) * padded_ + x + v * s_.dilation_x) * s_.c;
+                Index i = 0;
+                for (; i + width<T> <= length; i += width<T>) store(to + i, load(to + i) + load(products + i));
+                for (; i < length; i++) to[i] += products[i];
+            }
+        }
+    }
+
+    const ConvShape& s_;
+    const T* grad_;
+    T* dx_;
+    Index taps_, padded_ = 0;
+    PanelShape<T> shape_;
+    Scratch<T> packed_;
+    Scratch<Index> offset_;
+};
+
+template <class T> void conv_grad_input(const ConvShape& s, const T* grad, const T* w, T* dx) {
+    if (is_depthwise(s)) return depthwise_grad_input(s, grad, w, dx);
+    if (s.groups == 1 && s.c < few_channels && s.kernel_y * s.kernel_x > 1 && s.n > 0) return GradInputScatter<T>(s, grad, w, dx).run();
+    for (Index y = 0; y < smaller(s.stride_y, s.h); y++)
+        for (Index x = 0; x < smaller(s.stride_x, s.w); x++) grad_input_phase(s, y, x, grad, w, dx);
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

@@ -1,0 +1,200 @@
+// dw[o][c][u][v] = sum over n, i, j of x[n][i*s + u*d - p][j*s + v*d - p][c] * grad[n][i][j][o]
+//
+// The register tile of microkernel.h turned round: P input channels by V vectors of output
+// channels are summed over a list of pixels.
+//
+//                        grad[pixel][o ...]
+//                         ┌────┬────┐
+//     x[pixel] ─► c0 ..   │sum │sum │    sums[c] += broadcast(x[pixel][c]) * grad[pixel]
+//                 c13     └────┴────┘
+//
+// Pixels are cut into parts by the shape alone, never by the number of threads; each part has
+// sums of its own, in the panels of panels.h, and the parts are added in order at the end.
+// Within a part, sums over `pixel_block` pixels at a time are added to memory, which also keeps
+// the rounding error down.
+#pragma once
+#include "conv_forward.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+constexpr Index pixel_block = 192;
+
+template <class T> struct WeightSumWork {
+    const T* const* x;  // x[i]: input channels of the i-th pixel in the list
+    const int* pixel;   // and which row of grad it goes with
+    Index pixels, first_channel;
+    const T* grad;
+    Index grad_row;
+    T* sums;            // row c of the tile at sums + c * V vectors
+};
+
+template <class T, int P, int V> void weight_sums(const WeightSumWork<T>& work) {
+    constexpr int W = width<T>;
+    Vector<T> sums[P][V];
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
+    for (Index i = 0; i < work.pixels; i++) {
+        const T *x = work.x[i] + work.first_channel, *grad = work.grad + work.pixel[i] * work.grad_row;
+        Vector<T> g[V];
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { g[v] = load(grad + v * W); });
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+            const Vector<T> b = broadcast(x[p]);
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += b * g[v]; });
+        });
+    }
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
+            T* to = work.sums + (p * V + v) * W;
+            store(to, load(to) + sums[p][v]);
+        });
+    });
+}
+
+template <class T> using WeightSums = void (*)(const WeightSumWork<T>&);
+
+template <class T, int V> struct WeightSumTable {
+    WeightSums<T> kernels[tile_pixels<V>];
+    constexpr WeightSumTable() : kernels() { fill<1>(); }
+    template <int P> constexpr void fill() {
+        kernels[P - 1] = weight_sums<T, P, V>;
+        if constexpr (P < tile_pixels<V>) fill<P + 1>();
+    }
+};
+template <class T, int V> constexpr WeightSumTable<T, V> weight_sum_table{};
+
+template <class T> WeightSums<T> find_weight_sums(Index channels, Index vectors) {
+    if (vectors == 1) return weight_sum_table<T, 1>.kernels[channels - 1];
+    if (vectors == 2) return weight_sum_table<T, 2>.kernels[channels - 1];
+    return weight_sum_table<T, tile_vectors>.kernels[channels - 1];
+}
+
+template <class T> class GradWeight {
+public:
+    GradWeight(const Grid& grid, const T* x, const T* grad)
+        : g_(grid), x_(x), grad_(grad), shape_{grid.taps * grid.channels, grid.k}, zeros_(grid.in_pixel), table_(g_, x, zeros_.data()),
+          gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel) {
+        for (Index i = 0; i < g_.in_pixel; i++) zeros_[i] = T(0);
+        gathered_ = g_.channels < few_channels && g_.taps > 1;
+        const Index blocks = ceil_div(g_.pixels(), pixel_block), most_elements = Index(1) << 22;
+        parts_ = larger<Index>(1, smaller(smaller<Index>(16, blocks), most_elements / (shape_.size() * g_.groups)));
+        splits_ = smaller(shape_.count(), ceil_div(16, parts_ * g_.groups));
+    }
+
+    // dw[group][k][channel][tap]
+    void run(T* dw) {
+        const double work = double(g_.pixels()) * shape_.size() / width<T> * g_.groups;
+        const Index all = g_.groups * shape_.size(), items = parts_ * g_.groups * splits_;
+        const int team = team_size(items, work);
+        Scratch<T> sums(parts_ * all);
+        memset(sums.data(), 0, parts_ * all * sizeof(T));
+        const Index listed = (gathered_ ? 1 : g_.taps) * pixel_block, copies = pixel_block * (shape_.lanes_most + (gathered_ ? shape_.rows : 0)) + width<T>;
+        Scratch<const T*> tables(team * listed);
+        Scratch<int> pixels(team * (listed + g_.taps));
+        Scratch<T> rows(team * copies);
+        parallel(items, team, [&](Index item, int worker) {
+            const Index part = item / (g_.groups * splits_), group = item / splits_ % g_.groups, split = item % splits_;
+            Block b{group, 0, 0, &tables[worker * listed], &pixels[worker * (listed + g_.taps)], nullptr, &rows[worker * copies], nullptr};
+            b.listed = b.pixel + listed;
+            b.gathered = b.grad + pixel_block * shape_.lanes_most;
+            const Index end = g_.pixels() * (part + 1) / parts_;
+            for (b.begin = g_.pixels() * part / parts_; b.begin < end; b.begin += b.count) {
+                b.count = smaller(pixel_block, end - b.begin);
+                list(b);
+                for (Index panel = shape_.count() * split / splits_; panel < shape_.count() * (split + 1) / splits_; panel++)
+                    add_block(b, panel, &sums[part * all + group * shape_.size() + shape_.offset(panel)]);
+            }
+        });
+        add_parts(sums.data(), team, dw);
+    }
+
+private:
+    // A block of pixels: for each tap those that it finds inside the image.
+    struct Block {
+        Index group, begin, count;
+        const T** x;    // x[tap * pixel_block + i]
+        int* pixel;     // likewise
+        int* listed;    // how many, for each tap
+        T *grad, *gathered;
+    };
+
+    void list(Block& b) const {
+        Walk at(g_, b.begin, false);
+        if (gathered_) {
+            gather_.rows(at, b.count, b.group, b.gathered);
+            for (Index i = 0; i < b.count; i++) b.x[i] = b.gathered + i * shape_.rows, b.pixel[i] = int(i);
+            b.listed[0] = int(b.count);
+            return;
+        }
+        table_.fill(at, b.count, pixel_block, b.x);
+        for (Index t = 0; t < g_.taps; t++) {
+            const T** x = b.x + t * pixel_block;
+            int *pixel = b.pixel + t * pixel_block, n = 0;
+            for (Index i = 0; i < b.count; i++) {
+                x[n] = x[i], pixel[n] = int(i);
+                n += x[i] != zeros_.data();
+            }
+            b.listed[t] = n;
+        }
+    }
+
+    void add_block(const Block& b, Index panel, T* sums) const {
+        const Index row = shape_.row(panel), vectors = shape_.vectors(panel), lanes = shape_.lanes(panel), k = g_.out_pixel;
+        const T* grad = grad_ + b.begin * k + b.group * g_.k + panel * shape_.lanes_most;
+        Index grad_row = k;
+        // Rows far apart are copied together. So are narrow ones, whose vectors would read past the end of the array.
+        if (k * sizeof(T) > 512 || lanes < row) {
+            for (Index i = 0; i < b.count; i++) {
+                T* to = b.grad + i * row;
+                for (Index l = 0; l < lanes; l++) to[l] = grad[i * k + l];
+                for (Index l = lanes; l < row; l++) to[l] = T(0);
+            }
+            grad = b.grad, grad_row = row;
+        }
+        const Index taps = gathered_ ? 1 : g_.taps, channels = gathered_ ? shape_.rows : g_.channels, first = gathered_ ? 0 : b.group * g_.channels;
+        const Index most = vectors == 1 ? tile_pixels<1> : vectors == 2 ? tile_pixels<2> : tile_pixels<tile_vectors>;
+        const Index tiles = ceil_div(channels, most);
+        for (Index t = 0; t < taps; t++)
+            for (Index i = 0; i < tiles; i++) {
+                const Index c = channels * i / tiles, end = channels * (i + 1) / tiles;
+                find_weight_sums<T>(end - c, vectors)({b.x + t * pixel_block, b.pixel + t * pixel_block, b.listed[t], first + c, grad, grad_row,
+                                                       sums + (t * channels + c) * row});
+            }
+    }
+
+    // dw from the sums of the parts: [group][panel][tap][channel][lane] -> [group][k][channel][tap]
+    void add_parts(const T* sums, int team, T* dw) const {
+        const Index all = g_.groups * shape_.size(), panels = shape_.count();
+        const Index block = 16, blocks = ceil_div(g_.channels, block);
+        parallel(g_.groups * panels * blocks, team, [&](Index item, int) {
+            const Index group = item / (panels * blocks), panel = item / blocks % panels, begin = item % blocks * block;
+            const Index row = shape_.row(panel), lanes = shape_.lanes(panel);
+            for (Index c = begin; c < smaller(g_.channels, begin + block); c++)
+                for (Index t = 0; t < g_.taps; t++) {
+                    const T* from = sums + group * shape_.size() + shape_.offset(panel) + (t * g_.channels + c) * row;
+                    T total[shape_.lanes_most];
+                    for (Index l = 0; l < row; l++) total[l] = from[l];
+                    for (Index part = 1; part < parts_; part++)
+                        for (Index l = 0; l < row; l++) total[l] += from[part * all + l];
+                    T* to = dw + ((group * g_.k + panel * shape_.lanes_most) * g_.channels + c) * g_.taps + t;
+                    for (Index l = 0; l < lanes; l++) to[l * g_.channels * g_.taps] = total[l];
+                }
+        });
+    }
+
+    Grid g_;
+    const T *x_, *grad_;
+    PanelShape<T> shape_;
+    Scratch<T> zeros_;
+    TapTable<T> table_;
+    Gather<T> gather_;
+    Index parts_, splits_;
+    bool gathered_;
+};
+
+template <class T> void conv_grad_weight(const ConvShape& s, const T* x, const T* grad, T* dw) {
+    if (is_depthwise(s)) return depthwise_grad_weight(s, x, grad, dw);
+    Scratch<Tap> taps(s.kernel_y * s.kernel_x);
+    forward_taps(s, taps.data());
+    GradWeight<T>(forward_grid(s, taps.data()), x, grad).run(dw);
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

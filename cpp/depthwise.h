@@ -1,0 +1,186 @@
+// Depthwise convolution: every channel has a kernel of its own, so vectors run along the channels.
+//
+//     weights turned to [tap][channel]       w:  c0 c1 c2 ...  under tap 0
+//                                                c0 c1 c2 ...  under tap 1
+//     a tile: P neighbouring pixels, one vector of channels at a time
+//
+// The table of pointers is that of taps.h. The last vector begins at channels - width and so
+// does some channels a second time, to the same result.
+#pragma once
+#include "taps.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+constexpr int depthwise_pixels = 8;
+
+inline bool is_depthwise(const ConvShape& s) { return s.groups == s.c && s.k == s.c && s.c > 1; }
+
+// out[p][c] = bias[c] + sum over t of in[t*P + p][c] * weights[t][c], for one vector of channels or its first `count`.
+template <class T, int P> CONVSCOPE_INLINE void depthwise_vector(const T* const* in, Index taps, const T* weights, Index row, Vector<T> bias, Index c, T* const* out, Index count) {
+    Vector<T> sums[P];
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] = Vector<T>{}; });
+    for (Index t = 0; t < taps; t++, in += P) {
+        const Vector<T> w = load(weights + t * row + c);
+        if (count == width<T>)
+            unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] += load(in[p] + c) * w; });
+        else
+            unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] += load_first(in[p] + c, count) * w; });
+    }
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+        if (count == width<T>)
+            store(out[p] + c, sums[p] + bias);
+        else
+            store_first(out[p] + c, sums[p] + bias, count);
+    });
+}
+
+template <class T, int P> void depthwise_tile(const T* const* in, Index taps, const T* weights, Index row, const T* bias, Index channels, T* const* out) {
+    if (channels < width<T>)
+        return depthwise_vector<T, P>(in, taps, weights, row, bias ? load_first(bias, channels) : Vector<T>{}, 0, out, channels);
+    for (Index c = 0; c < channels; c += width<T>) {
+        const Index at = smaller<Index>(c, channels - width<T>);
+        depthwise_vector<T, P>(in, taps, weights, row, bias ? load(bias + at) : Vector<T>{}, at, out, width<T>);
+    }
+}
+
+template <class T> void run_depthwise(const Grid& g, const T* x, const T* weights, Index row, const T* bias, T* y) {
+    const Index pixels = g.pixels(), channels = g.in_pixel;
+    const double work = double(pixels) * larger<Index>(1, g.taps) * row / width<T>;
+    const Index block = 64, blocks = ceil_div(pixels, block);
+    const int team = team_size(blocks, work);
+    const Index table = larger<Index>(1, g.taps) * depthwise_pixels;
+    Scratch<const T*> tables(team * table);
+    Scratch<T> zeros(channels);
+    for (Index c = 0; c < channels; c++) zeros[c] = T(0);
+    const TapTable<T> taps(g, x, zeros.data());
+    parallel(blocks, team, [&](Index item, int worker) {
+        const T** in = &tables[worker * table];
+        const Index begin = pixels * item / blocks, end = pixels * (item + 1) / blocks;
+        Walk at(g, begin, false), out_at(g, begin, false);
+        for (Index p = begin; p < end;) {
+            const Index count = end - p >= depthwise_pixels ? depthwise_pixels : 1;
+            T* out[depthwise_pixels];
+            taps.fill(at, count, count, in);
+            for (Index i = 0; i < count; i++, out_at.next()) out[i] = y + out_at.out_offset();
+            if (count == 1)
+                depthwise_tile<T, 1>(in, g.taps, weights, row, bias, channels, out);
+            else
+                depthwise_tile<T, depthwise_pixels>(in, g.taps, weights, row, bias, channels, out);
+            p += count;
+        }
+    });
+}
+
+// turned[i][c] = w[c][offsets[i]]
+template <class T> void turn_depthwise(const ConvShape& s, const Index* offsets, Index taps, const T* w, Index row, T* turned) {
+    const Index count = s.kernel_y * s.kernel_x;
+    for (Index i = 0; i < taps; i++) {
+        for (Index c = 0; c < s.c; c++) turned[i * row + c] = w[c * count + offsets[i]];
+        for (Index c = s.c; c < row; c++) turned[i * row + c] = T(0);
+    }
+}
+
+inline Grid depthwise_grid(const ConvShape& s, const Tap* taps) {
+    return {s.n, s.h, s.w, s.c, s.c, s.oh, s.ow, s.stride_y, s.stride_x, s.kernel_y * s.kernel_x, taps, s.oh, s.ow, s.c, 1, 1, 0, 0, s.c, 1};
+}
+
+template <class T> void depthwise(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
+    const Index count = s.kernel_y * s.kernel_x, row = larger<Index>(s.c, width<T>);
+    Scratch<Tap> taps(count);
+    Scratch<Index> offsets(count);
+    for (Index t = 0; t < count; t++) {
+        taps[t] = {t / s.kernel_x * s.dilation_y - s.pad_y, t % s.kernel_x * s.dilation_x - s.pad_x};
+        offsets[t] = t;
+    }
+    Scratch<T> turned(count * row);
+    turn_depthwise(s, offsets.data(), count, w, row, turned.data());
+    run_depthwise(depthwise_grid(s, taps.data()), x, turned.data(), row, bias, y);
+}
+
+// Phase by phase of the stride, as in conv_grad_input.h.
+template <class T> void depthwise_grad_input(const ConvShape& s, const T* grad, const T* w, T* dx) {
+    const Index count = s.kernel_y * s.kernel_x, row = larger<Index>(s.c, width<T>);
+    Scratch<Tap> taps(count);
+    Scratch<Index> offsets(count);
+    Scratch<T> turned(count * row);
+    for (Index y = 0; y < smaller(s.stride_y, s.h); y++)
+        for (Index x = 0; x < smaller(s.stride_x, s.w); x++) {
+            Index used = 0;
+            for (Index t = 0; t < count; t++) {
+                const Index down = y + s.pad_y - t / s.kernel_x * s.dilation_y, across = x + s.pad_x - t % s.kernel_x * s.dilation_x;
+                if (down % s.stride_y != 0 || across % s.stride_x != 0) continue;
+                taps[used] = {down / s.stride_y, across / s.stride_x};
+                offsets[used++] = t;
+            }
+            turn_depthwise(s, offsets.data(), used, w, row, turned.data());
+            const Grid grid{s.n, s.oh, s.ow, s.c, s.c, ceil_div(s.h - y, s.stride_y), ceil_div(s.w - x, s.stride_x), 1, 1, used, taps.data(),
+                            s.h, s.w, s.c, s.stride_y, s.stride_x, y, x, s.c, 1};
+            run_depthwise<T>(grid, grad, turned.data(), row, nullptr, dx);
+        }
+}
+
+// sums[t][c] += sum over p of in[t*stride + p][c] * grad[p][c], for G taps and one vector of channels or its first `count`.
+template <class T, int G> CONVSCOPE_INLINE void depthwise_sums(const T* const* in, Index stride, Index pixels, const T* grad, Index grad_row, T* sums, Index row, Index count) {
+    Vector<T> total[G];
+    unroll<G>([&](auto t) CONVSCOPE_LAMBDA { total[t] = Vector<T>{}; });
+    const bool whole = count == width<T>;
+    for (Index p = 0; p < pixels; p++) {
+        const Vector<T> g = whole ? load(grad + p * grad_row) : load_first(grad + p * grad_row, count);
+        const T* const* at = in + p;
+        unroll<G>([&](auto t) CONVSCOPE_LAMBDA { total[t] += (whole ? load(at[t * stride]) : load_first(at[t * stride], count)) * g; });
+    }
+    unroll<G>([&](auto t) CONVSCOPE_LAMBDA {
+        T* to = sums + t * row;
+        if (whole)
+            store(to, load(to) + total[t]);
+        else
+            store_first(to, load_first(to, count) + total[t], count);
+    });
+}
+
+// dw[c][u][v] = sum over n, i, j of x[n][i*s + u*d - p][j*s + v*d - p][c] * grad[n][i][j][c]
+//
+// Pixels are cut into parts, channels into strips, by the shape alone; the sums of the parts are added in order.
+template <class T> void depthwise_grad_weight(const ConvShape& s, const T* x, const T* grad, T* dw) {
+    const Index count = s.kernel_y * s.kernel_x, pixels = s.n * s.oh * s.ow, block = 128;
+    Scratch<Tap> taps(count);
+    for (Index t = 0; t < count; t++) taps[t] = {t / s.kernel_x * s.dilation_y - s.pad_y, t % s.kernel_x * s.dilation_x - s.pad_x};
+    const Grid grid = depthwise_grid(s, taps.data());
+    Scratch<T> zeros(s.c);
+    for (Index c = 0; c < s.c; c++) zeros[c] = T(0);
+    const TapTable<T> addresses(grid, x, zeros.data());
+
+    const Index strip = smaller<Index>(s.c, 8 * width<T>), strips = ceil_div(s.c, strip);
+    const Index parts = larger<Index>(1, smaller<Index>(16, pixels / (4 * block)));
+    const Index items = parts * strips, table = count * block;
+    const int team = team_size(items, double(pixels) * count * s.c / width<T>);
+    Scratch<const T*> tables(team * table * 2);
+    Scratch<T> sums(parts * count * s.c);
+    memset(sums.data(), 0, parts * count * s.c * sizeof(T));
+    parallel(items, team, [&](Index item, int worker) {
+        const Index part = item / strips, first = item % strips * strip, last = smaller(s.c, first + strip);
+        const T **in = &tables[worker * table * 2], **shifted = in + table;
+        T* to = &sums[part * count * s.c];
+        const Index end = pixels * (part + 1) / parts;
+        for (Index begin = pixels * part / parts, n; begin < end; begin += n) {
+            n = smaller(block, end - begin);
+            Walk at(grid, begin, false);
+            addresses.fill(at, n, block, in);
+            for (Index c = first; c < last; c += width<T>) {
+                const Index lanes = smaller<Index>(width<T>, last - c);
+                for (Index i = 0; i < table; i++) shifted[i] = in[i] + c;
+                Index t = 0;
+                for (; t + 3 <= count; t += 3) depthwise_sums<T, 3>(shifted + t * block, block, n, grad + begin * s.c + c, s.c, to + t * s.c + c, s.c, lanes);
+                for (; t < count; t++) depthwise_sums<T, 1>(shifted + t * block, block, n, grad + begin * s.c + c, s.c, to + t * s.c + c, s.c, lanes);
+            }
+        }
+    });
+    for (Index c = 0; c < s.c; c++)
+        for (Index t = 0; t < count; t++) {
+            T sum = 0;
+            for (Index part = 0; part < parts; part++) sum += sums[(part * count + t) * s.c + c];
+            dw[c * count + t] = sum;
+        }
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

@@ -1,0 +1,211 @@
+// A dense convolution over a grid (taps.h): the machine under the forward pass and the input gradient.
+//
+//     grid pixels ──► groups of up to 16 tiles ──► tiles of P pixels
+//     k ────────────► panels (panels.h)
+//
+// An item of work is a group of tiles; its tables are made once and serve every panel. The sum of
+// an output is cut into stretches of about `longest_sum` products, each summed in registers and
+// then added to memory: that keeps the rounding error down and the weights of a stretch in the
+// first cache while all tiles of the group use them. Where it is cut depends on the shape alone.
+//
+// Few channels (first layers) would leave the microkernel's inner loop nearly empty. So the
+// channels under all taps of a pixel are gathered side by side, and there is a single tap:
+//
+//     pixel p:   [tap 0: c0 c1 c2][tap 1: c0 c1 c2] ... [tap T-1: c0 c1 c2]
+#pragma once
+#include "panels.h"
+#include "taps.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+constexpr Index longest_sum = 256;
+constexpr Index few_channels = 16;
+constexpr Index tiles_in_group = 16;
+
+// f(first tap, taps, first channel, channels) for each stretch of a sum.
+template <class F> CONVSCOPE_INLINE void for_stretches(Index taps, Index channels, F&& f) {
+    if (channels <= longest_sum) {
+        const Index parts = larger<Index>(1, smaller(taps, ceil_div(taps * channels, longest_sum)));
+        for (Index i = 0; i < parts; i++) f(taps * i / parts, taps * (i + 1) / parts - taps * i / parts, Index(0), channels);
+        return;
+    }
+    const Index parts = ceil_div(channels, longest_sum);
+    for (Index t = 0; t < taps; t++)
+        for (Index i = 0; i < parts; i++) f(t, Index(1), channels * i / parts, channels * (i + 1) / parts - channels * i / parts);
+}
+
+// Copies the channels of a group under all taps side by side.
+template <class T> class Gather {
+public:
+    // `end` is one past the last element of x.
+    Gather(const Grid& grid, const TapTable<T>& table, const T* x, const T* end) : g_(grid), table_(table), x_(x), end_(end) {
+        joined_ = grid.channels == grid.in_pixel;
+        for (Index t = 1; t < g_.taps && joined_; t++) joined_ = !follows(t) || g_.tap[t].x >= g_.tap[t - 1].x;
+    }
+    static Index slack() { return width<T>; }  // elements past the last row that may be written
+
+    // Rows of taps*channels elements for `count` pixels.
+    void rows(Walk& at, Index count, Index group, T* to) const {
+        for (Index p = 0; p < count; p++, at.next(), to += g_.taps * g_.channels) {
+            if (joined_ && table_.inside(at))
+                inner(x_ + at.in_offset(), to);
+            else
+                for (Index t = 0; t < g_.taps; t++)
+                    copy_few(to + t * g_.channels, table_.address(at, t) + group * g_.channels, g_.channels);
+        }
+    }
+
+private:
+    // Whether tap t lies right of tap t - 1, so that both are one run of memory.
+    bool follows(Index t) const { return g_.tap[t].y == g_.tap[t - 1].y && g_.tap[t].x == g_.tap[t - 1].x + 1; }
+
+    void inner(const T* from, T* to) const {
+        for (Index t = 0; t < g_.taps;) {
+            const T* run = from + (g_.tap[t].y * g_.in_w + g_.tap[t].x) * g_.in_pixel;
+            Index length = g_.channels;
+            for (t++; t < g_.taps && follows(t); t++) length += g_.channels;
+            if (run + length + width<T> <= end_)
+                for (Index i = 0; i < length; i += width<T>) store(to + i, load(run + i));  // past the run: overwritten by the next
+            else
+                copy_few(to, run, length);
+            to += length;
+        }
+    }
+
+    const Grid& g_;
+    const TapTable<T>& table_;
+    const T *x_, *end_;
+    bool joined_;
+};
+
+template <class T> class GridConv {
+public:
+    // `weights` are packed for every group one after the other, `bias` (null or one value a lane) as well.
+    GridConv(const Grid& grid, const T* x, const T* weights, const T* bias, bool skip_padding, T* y)
+        : g_(grid), shape_{grid.taps * grid.channels, grid.k}, x_(x), weights_(weights), bias_(bias), y_(y),
+          skip_padding_(skip_padding), zeros_(larger<Index>(1, grid.in_pixel)), table_(g_, x, zeros_.data()),
+          gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel) {
+        for (Index i = 0; i < g_.in_pixel; i++) zeros_[i] = T(0);
+        most_ = shape_.pixels();
+        gathered_ = g_.channels < few_channels && g_.taps > 1;
+        // Rows that lie a multiple of 2 KB apart fight over the same few sets of the first cache.
+        copied_ = g_.taps == 1 && shape_.count() > 1 && g_.channels * sizeof(T) % 2048 == 0;
+        images_last_ = g_.n >= most_ && g_.h * g_.w <= 150 && g_.taps > 1 && !gathered_;
+    }
+
+    void run() {
+        const Index pixels = g_.pixels(), panels = shape_.count();
+        if (pixels == 0 || panels == 0) return;
+        const double work = double(pixels) * larger<Index>(1, shape_.rows) * shape_.padded_k() / width<T> * g_.groups;
+        const Index threads = team_size(pixels, work);
+        const Index tiles = larger<Index>(1, smaller(tiles_in_group, pixels / (2 * threads * most_)));
+        const Index bundles = ceil_div(pixels, tiles * most_);
+        // Few pixels: the panels are shared out as well. Which panels go together changes no result.
+        const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
+        const Index items = bundles * splits * g_.groups;
+        const int team = team_size(items, work);
+        const Index copy_row = gathered_ ? shape_.rows : copied_ ? g_.channels + width<T> : 0;
+        const Index pixels_most = tiles * most_, pointers = pixels_most * table_taps();
+        const Index copies = pixels_most * copy_row + Gather<T>::slack();
+        Scratch<const T*> tables(team * pointers);
+        Scratch<T*> outs(team * pixels_most);
+        Scratch<T> rows(team * copies);
+        parallel(items, team, [&](Index item, int worker) {
+            const Index bundle = item / (splits * g_.groups), split = item / g_.groups % splits, group = item % g_.groups;
+            Bundle b;
+            b.group = group;
+            b.in = &tables[worker * pointers];
+            b.out = &outs[worker * pixels_most];
+            b.rows = &rows[worker * copies];
+            prepare(b, pixels * bundle / bundles, pixels * (bundle + 1) / bundles);
+            for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) compute(b, panel);
+        });
+    }
+
+private:
+    // A group of tiles with its tables: tile i has count[i] pixels, whose pointers begin at in[start[i]*taps] and out[start[i]].
+    struct Bundle {
+        Index group, tiles, start[tiles_in_group + 1];
+        const T** in;
+        T** out;
+        T* rows;
+    };
+
+    Index table_taps() const { return gathered_ ? 1 : g_.taps; }
+
+    void prepare(Bundle& b, Index begin, Index end) const {
+        b.tiles = ceil_div(end - begin, most_);
+        Walk out(g_, begin, images_last_), in(g_, begin, images_last_);
+        for (Index p = 0; p < end - begin; p++, out.next()) b.out[p] = y_ + out.out_offset() + b.group * g_.k;
+        for (Index i = 0; i <= b.tiles; i++) b.start[i] = (end - begin) * i / b.tiles;
+        for (Index i = 0; i < b.tiles; i++) {
+            const Index count = b.start[i + 1] - b.start[i];
+            const T** table = b.in + b.start[i] * table_taps();
+            if (gathered_) {
+                T* rows = b.rows + b.start[i] * shape_.rows;
+                gather_.rows(in, count, b.group, rows);
+                for (Index p = 0; p < count; p++) table[p] = rows + p * shape_.rows;
+                continue;
+            }
+            table_.fill(in, count, count, table);
+            if (skip_padding_ && g_.taps > 1) drop_padding(table, count);
+            if (copied_) copy_rows(b, i, table, count);
+        }
+    }
+
+    // Taps that lie in the padding for all pixels of a tile are marked by a null.
+    void drop_padding(const T** table, Index count) const {
+        for (Index t = 0; t < g_.taps; t++, table += count) {
+            Index p = 0;
+            while (p < count && table[p] == zeros_.data()) p++;
+            if (p == count) table[0] = nullptr;
+        }
+    }
+
+    void copy_rows(const Bundle& b, Index tile, const T** table, Index count) const {
+        const Index first = b.group * g_.channels;
+        for (Index p = 0; p < count; p++) {
+            T* row = b.rows + (b.start[tile] + p) * (g_.channels + width<T>);
+            memcpy(row, table[p] + first, g_.channels * sizeof(T));
+            table[p] = row;
+        }
+    }
+
+    void compute(const Bundle& b, Index panel) const {
+        const Index row = shape_.row(panel), vectors = shape_.vectors(panel);
+        const T* weights = weights_ + b.group * shape_.size() + shape_.offset(panel);
+        const T* bias = bias_ ? bias_ + b.group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
+        const Index taps = table_taps(), channels = gathered_ ? shape_.rows : g_.channels;
+        const Index base = gathered_ || copied_ ? 0 : b.group * g_.channels;
+        bool add = false;
+        for_stretches(taps, channels, [&](Index tap, Index tap_count, Index channel, Index channel_count) {
+            for (Index i = 0; i < b.tiles; i++) {
+                const Index count = b.start[i + 1] - b.start[i];
+                const T* const* in = b.in + b.start[i] * taps + tap * count;
+                if (taps == 1 && !gathered_ && !copied_ && panel == 0 && i + 1 < b.tiles) fetch_ahead(b, i + 1, channel, channel_count);
+                find_tile<T>(count, vectors)({in, tap_count, base + channel, channel_count, weights + (tap * channels + channel) * row,
+                                              b.out + b.start[i], panel * shape_.lanes_most, shape_.lanes(panel), add ? nullptr : bias, add});
+            }
+            add = true;
+        });
+    }
+
+    // Products of pixels (1x1) read each input once: ask for the next tile's early.
+    void fetch_ahead(const Bundle& b, Index tile, Index channel, Index channels) const {
+        for (Index p = b.start[tile]; p < b.start[tile + 1]; p++)
+            for (Index c = 0; c < channels; c += 64 / sizeof(T)) __builtin_prefetch(b.in[p] + channel + c, 0, 2);
+    }
+
+    Grid g_;
+    PanelShape<T> shape_;
+    const T *x_, *weights_, *bias_;
+    T* y_;
+    bool skip_padding_;
+    Scratch<T> zeros_;
+    TapTable<T> table_;
+    Gather<T> gather_;
+    Index most_;  // pixels of a tile
+    bool gathered_, copied_, images_last_;
+};
+
+}  // namespace convscope::CONVSCOPE_ISA

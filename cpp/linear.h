@@ -1,0 +1,66 @@
+// Fully connected layers: matrix products, on the machines of the convolution.
+//
+//     y[n][o] = bias[o] + sum over f of x[n][f] * w[o][f]       a 1x1 convolution: a row of N pixels, F channels
+//     dx[n][f] = sum over o of grad[n][o] * w[o][f]             the same with the roles of o and f changed
+//     dw[o][f] = sum over n of grad[n][o] * x[n][f]             its weight gradient
+//
+// One or two samples read each weight too seldom to pay for packing: then dot products.
+#pragma once
+#include "conv_grad_weight.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+constexpr Index few_rows = 4;
+
+inline Grid product_grid(Index rows, Index channels, Index k, const Tap* tap) {
+    return {1, 1, rows, channels, channels, 1, rows, 1, 1, 1, tap, 1, rows, k, 1, 1, 0, 0, k, 1};
+}
+
+template <class T> T dot(const T* a, const T* b, Index count) {
+    constexpr int sums = 4, W = width<T>;
+    Vector<T> total[sums] = {};
+    Index i = 0;
+    for (; i + sums * W <= count; i += sums * W)
+        unroll<sums>([&](auto s) CONVSCOPE_LAMBDA { total[s] += load(a + i + s * W) * load(b + i + s * W); });
+    for (; i + W <= count; i += W) total[0] += load(a + i) * load(b + i);
+    if (i < count) total[1] += load_first(a + i, count - i) * load_first(b + i, count - i);
+    total[0] += total[1], total[2] += total[3], total[0] += total[2];
+    T sum = 0;
+    for (int lane = 0; lane < W; lane++) sum += total[0][lane];
+    return sum;
+}
+
+template <class T> void linear(Index rows, Index in, Index out, const T* x, const T* w, const T* bias, T* y) {
+    const double work = double(rows) * in * out / width<T>;
+    if (rows < few_rows) {
+        const Index block = 16, blocks = ceil_div(out, block);
+        parallel(blocks, team_size(blocks, work), [&](Index item, int) {
+            for (Index o = item * block; o < smaller(out, (item + 1) * block); o++)
+                for (Index n = 0; n < rows; n++) y[n * out + o] = dot(x + n * in, w + o * in, in) + (bias ? bias[o] : T(0));
+        });
+        return;
+    }
+    const PanelShape<T> shape{in, out};
+    Scratch<T> packed(shape.size() + shape.padded_k());
+    const Index offset = 0;
+    pack<T>({w, &offset, 1, in, 1, in}, shape, packed.data());
+    if (bias) pad_bias(bias, 1, out, shape.padded_k(), &packed[shape.size()]);
+    const Tap tap{0, 0};
+    GridConv<T>(product_grid(rows, in, out, &tap), x, packed.data(), bias ? &packed[shape.size()] : nullptr, false, y).run();
+}
+
+template <class T> void linear_grad_input(Index rows, Index in, Index out, const T* grad, const T* w, T* dx) {
+    const PanelShape<T> shape{out, in};
+    Scratch<T> packed(shape.size());
+    const Index offset = 0;
+    pack<T>({w, &offset, 1, out, in, 1}, shape, packed.data());
+    const Tap tap{0, 0};
+    GridConv<T>(product_grid(rows, out, in, &tap), grad, packed.data(), nullptr, false, dx).run();
+}
+
+template <class T> void linear_grad_weight(Index rows, Index in, Index out, const T* x, const T* grad, T* dw) {
+    const Tap tap{0, 0};
+    GradWeight<T>(product_grid(rows, in, out, &tap), x, grad).run(dw);
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

@@ -1,0 +1,103 @@
+// The register tile on which every convolution and matrix product rests.
+//
+// P pixels by V vectors of output channels are kept in registers while the taps go by. For each
+// tap a table says where each pixel finds its input channels (taps.h), so that kernel size,
+// stride, padding and dilation need no code of their own here.
+//
+//                          weights of a panel: [tap][channel][V vectors]
+//                             ┌────┬────┐
+//                             │ w0 │ w1 │  one row: one channel under one tap
+//                             └────┴────┘
+//     in[tap][0] ─► x x x ..  ┌────┬────┐
+//     in[tap][1] ─► x x x ..  │acc │acc │  sums[p] += broadcast(in[tap][p][channel]) * row
+//        ...                  │    │    │
+//     in[tap][P-1] ─► x x ..  └────┴────┘  ─► out[p][0 .. lanes)
+#pragma once
+#include "vector.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+// The largest tile: its sums, one row of weights and one broadcast value fill the registers (32: 14 x 2 or 8 x 3; 16: 6 x 2).
+// A single vector needs no more sums than keep the multiply-add units busy.
+constexpr int tile_vectors = many_registers && vector_bytes == 16 ? 3 : 2;
+template <int V> constexpr int tile_pixels = !many_registers ? 12 / V : tile_vectors == 2 ? 14 : V == 3 ? 8 : 12;
+constexpr int most_tile_pixels = tile_pixels<1>;
+
+// What one call of a tile does: out[p][k] (+)= bias[k] + sum over taps t, channels c of in[t*P + p][c] * weights[t][c][k]
+template <class T> struct TileWork {
+    const T* const* in;   // in[t*P + p]; in[t*P] null: tap t lies in the padding for the whole tile
+    Index taps;
+    Index first_channel, channels;
+    const T* weights;
+    T* const* out;        // out[p]
+    Index first_lane, lanes;  // the output channels written: out[p][first_lane ... first_lane + lanes)
+    const T* bias;        // a value for every lane of the panel, or null
+    bool add;             // to what is there
+};
+
+template <class T, int P, int V> void tile(const TileWork<T>& work) {
+    constexpr int W = width<T>;
+    Vector<T> sums[P][V];
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
+
+    const T* const* in = work.in;
+    const T* weights = work.weights;
+    const Index begin = work.first_channel, end = begin + work.channels;
+    for (Index t = 0; t < work.taps; t++, in += P) {
+        if (!in[0]) {
+            weights += work.channels * V * W;
+            continue;
+        }
+        auto step = [&](Index c, const T* row) CONVSCOPE_LAMBDA {
+            Vector<T> w[V];
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = load(row + v * W); });
+            unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+                const Vector<T> x = broadcast(in[p][c]);
+                unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += x * w[v]; });
+            });
+        };
+        Index c = begin;
+        for (; c + 4 <= end; c += 4, weights += 4 * V * W)
+            unroll<4>([&](auto i) CONVSCOPE_LAMBDA { step(c + i, weights + i * V * W); });
+        for (; c < end; c++, weights += V * W) step(c, weights);
+    }
+
+    if (work.bias) unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += load(work.bias + v * W); }); });
+    if (work.lanes == V * W) {
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+            T* out = work.out[p] + work.first_lane;
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(out + v * W, work.add ? load(out + v * W) + sums[p][v] : sums[p][v]); });
+        });
+        return;
+    }
+    T spread[V * W];  // the last panel may be narrower than its vectors
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+        T* out = work.out[p] + work.first_lane;
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(spread + v * W, sums[p][v]); });
+        if (work.add)
+            for (Index k = 0; k < work.lanes; k++) out[k] += spread[k];
+        else
+            copy_few(out, spread, work.lanes);
+    });
+}
+
+template <class T> using Tile = void (*)(const TileWork<T>&);
+
+// tiles[P - 1] is tile<T, P, V>.
+template <class T, int V> struct TileTable {
+    Tile<T> tiles[tile_pixels<V>];
+    constexpr TileTable() : tiles() { fill<1>(); }
+    template <int P> constexpr void fill() {
+        tiles[P - 1] = tile<T, P, V>;
+        if constexpr (P < tile_pixels<V>) fill<P + 1>();
+    }
+};
+template <class T, int V> constexpr TileTable<T, V> tile_table{};
+
+template <class T> Tile<T> find_tile(Index pixels, Index vectors) {
+    if (vectors == 1) return tile_table<T, 1>.tiles[pixels - 1];
+    if (vectors == 2) return tile_table<T, 2>.tiles[pixels - 1];
+    return tile_table<T, tile_vectors>.tiles[pixels - 1];
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

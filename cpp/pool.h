@@ -1,0 +1,162 @@
+// Pooling: each output pixel looks at a window of input pixels, vectors run along the channels.
+//
+//     x: [n][h][w][c]      window rows [top, bottom), columns [left, right), clipped to the image
+//
+// With fewer channels than a vector has lanes, whole vectors are loaded and stored all the same where
+// memory goes on: the lanes too many belong to the next pixel, which is written later.
+#pragma once
+#include "parallel.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+// The taps of one axis that fall inside the image: begin, begin + 1, ... end - 1 at position start + tap * dilation.
+struct Reach {
+    Index start, begin, end;
+
+    Reach(Index output, Index stride, Index pad, Index kernel, Index dilation, Index size) : start(output * stride - pad) {
+        begin = start < 0 ? smaller(kernel, ceil_div(-start, dilation)) : 0;
+        end = start >= size ? begin : smaller(kernel, ceil_div(size - start, dilation));
+        end = larger(begin, end);
+    }
+};
+
+inline Reach rows_of(const PoolShape& s, Index i) { return {i, s.stride_y, s.pad_y, s.kernel_y, s.dilation_y, s.h}; }
+inline Reach columns_of(const PoolShape& s, Index j) { return {j, s.stride_x, s.pad_x, s.kernel_x, s.dilation_x, s.w}; }
+
+template <class T> CONVSCOPE_INLINE Vector<T> load_lanes(const T* p, Index count, const T* end) { return p + width<T> <= end ? load(p) : load_first(p, count); }
+template <class T> CONVSCOPE_INLINE void store_lanes(T* p, Vector<T> v, Index count, const T* end) {
+    if (p + width<T> <= end)
+        store(p, v);
+    else
+        store_first(p, v, count);
+}
+
+// f(n, i) for each row of output pixels.
+template <class T, class F> void parallel_output_rows(const PoolShape& s, const F& f) {
+    const Index rows = s.n * s.oh;
+    parallel(rows, team_size(rows, double(rows) * s.ow * s.kernel_y * s.kernel_x * ceil_div(s.c, width<T>)), [&](Index item, int) { f(item / s.oh, item % s.oh); });
+}
+
+template <class T> struct SameSizeInteger { typedef int32_t Type; };
+template <> struct SameSizeInteger<double> { typedef int64_t Type; };
+template <class T> using Mask = Vector<typename SameSizeInteger<T>::Type>;
+
+// Not-a-number wins, the last one of a window, as in PyTorch; else the first of equals.
+template <class T, bool with_indices> void max_pool_row(const PoolShape& s, const T* x, Index n, Index i, T* y, int32_t* indices) {
+    typedef typename SameSizeInteger<T>::Type Integer;
+    const T *image = x + n * s.h * s.w * s.c, *x_end = x + s.n * s.h * s.w * s.c;
+    T *out = y + (n * s.oh + i) * s.ow * s.c, *out_end = out + s.ow * s.c;
+    int32_t* place = indices + (n * s.oh + i) * s.ow * s.c;
+    const Reach rows = rows_of(s, i);
+    for (Index j = 0; j < s.ow; j++, out += s.c, place += s.c) {
+        const Reach columns = columns_of(s, j);
+        for (Index c = 0; c < s.c; c += width<T>) {
+            const Index lanes = smaller<Index>(width<T>, s.c - c);
+            Vector<T> best = broadcast(T(-__builtin_inff()));
+            Mask<T> where = broadcast(Integer(-1));
+            for (Index u = rows.begin; u < rows.end; u++)
+                for (Index v = columns.begin; v < columns.end; v++) {
+                    const Index pixel = (rows.start + u * s.dilation_y) * s.w + columns.start + v * s.dilation_x;
+                    const Vector<T> value = load_lanes(image + pixel * s.c + c, lanes, x_end);
+                    if constexpr (with_indices) {
+                        const Mask<T> better = (value > best) | (value != value) | (where < 0);
+                        best = better ? value : best;
+                        where = better ? broadcast(Integer(pixel)) : where;
+                    } else {
+                        const Mask<T> better = (value > best) | (value != value);
+                        best = better ? value : best;
+                    }
+                }
+            store_lanes(out + c, best, lanes, out_end);
+            if constexpr (with_indices) {
+                Integer found[width<T>];
+                store(found, where);
+                for (Index l = 0; l < lanes; l++) place[c + l] = int32_t(found[l]);
+            }
+        }
+    }
+}
+
+template <class T> void max_pool(const PoolShape& s, const T* x, T* y, int32_t* indices) {
+    parallel_output_rows<T>(s, [&](Index n, Index i) {
+        if (indices)
+            max_pool_row<T, true>(s, x, n, i, y, indices);
+        else
+            max_pool_row<T, false>(s, x, n, i, y, nullptr);
+    });
+}
+
+// dx[n][indices[n][p][c]][c] += grad[n][p][c]. An index of -1 (a window all in the padding) goes nowhere.
+template <class T> bool max_pool_grad(const PoolShape& s, const T* grad, const int32_t* indices, T* dx) {
+    const Index image = s.h * s.w, cells = s.oh * s.ow, strip = smaller<Index>(s.c, 64), strips = ceil_div(s.c, strip);
+    int outside = 0;
+    parallel(s.n * strips, team_size(s.n * strips, double(s.n) * cells * s.c / 2), [&](Index item, int) {
+        const Index n = item / strips, begin = item % strips * strip, end = smaller(s.c, begin + strip);
+        T* to = dx + n * image * s.c;
+        for (Index p = 0; p < image; p++) memset(to + p * s.c + begin, 0, (end - begin) * sizeof(T));
+        bool bad = false;
+        for (Index p = n * cells; p < (n + 1) * cells; p++)
+            for (Index c = begin; c < end; c++) {
+                const Index pixel = indices[p * s.c + c];
+                if (pixel >= 0 && pixel < image)
+                    to[pixel * s.c + c] += grad[p * s.c + c];
+                else
+                    bad |= pixel != -1;
+            }
+        if (bad) __atomic_store_n(&outside, 1, __ATOMIC_RELAXED);
+    });
+    return !outside;
+}
+
+// What a window's sum is divided by: its pixels or, with `count_padding`, also the padding (but nothing past it, which a last window of ceil_mode reaches).
+inline Index window_count(const PoolShape& s, Index i, Index j, const Reach& rows, const Reach& columns) {
+    if (!s.count_padding) return (rows.end - rows.begin) * (columns.end - columns.begin);
+    const Index top = i * s.stride_y - s.pad_y, left = j * s.stride_x - s.pad_x;
+    return (smaller(top + s.kernel_y, s.h + s.pad_bottom) - top) * (smaller(left + s.kernel_x, s.w + s.pad_right) - left);
+}
+
+template <class T> void avg_pool(const PoolShape& s, const T* x, T* y) {
+    const T* x_end = x + s.n * s.h * s.w * s.c;
+    parallel_output_rows<T>(s, [&](Index n, Index i) {
+        const T* image = x + n * s.h * s.w * s.c;
+        T *out = y + (n * s.oh + i) * s.ow * s.c, *out_end = out + s.ow * s.c;
+        const Reach rows = rows_of(s, i);
+        for (Index j = 0; j < s.ow; j++, out += s.c) {
+            const Reach columns = columns_of(s, j);
+            const Vector<T> count = broadcast(T(window_count(s, i, j, rows, columns)));
+            for (Index c = 0; c < s.c; c += width<T>) {
+                const Index lanes = smaller<Index>(width<T>, s.c - c);
+                Vector<T> sum = {};
+                for (Index u = rows.begin; u < rows.end; u++)
+                    for (Index v = columns.begin; v < columns.end; v++)
+                        sum += load_lanes(image + ((rows.start + u) * s.w + columns.start + v) * s.c + c, lanes, x_end);
+                store_lanes(out + c, sum / count, lanes, out_end);
+            }
+        }
+    });
+}
+
+template <class T> void avg_pool_grad(const PoolShape& s, const T* grad, T* dx) {
+    const Index strip = smaller<Index>(s.c, 64), strips = ceil_div(s.c, strip);
+    const double work = double(s.n) * s.oh * s.ow * s.kernel_y * s.kernel_x * ceil_div(s.c, width<T>);
+    parallel(s.n * strips, team_size(s.n * strips, work), [&](Index item, int) {
+        const Index n = item / strips, begin = item % strips * strip, end = smaller(s.c, begin + strip);
+        T* image = dx + n * s.h * s.w * s.c;
+        for (Index p = 0; p < s.h * s.w; p++) memset(image + p * s.c + begin, 0, (end - begin) * sizeof(T));
+        for (Index i = 0; i < s.oh; i++) {
+            const Reach rows = rows_of(s, i);
+            for (Index j = 0; j < s.ow; j++) {
+                const Reach columns = columns_of(s, j);
+                const T count = T(window_count(s, i, j, rows, columns));
+                const T* from = grad + ((n * s.oh + i) * s.ow + j) * s.c;
+                for (Index u = rows.begin; u < rows.end; u++)
+                    for (Index v = columns.begin; v < columns.end; v++) {
+                        T* to = image + ((rows.start + u) * s.w + columns.start + v) * s.c;
+                        for (Index c = begin; c < end; c++) to[c] += from[c] / count;
+                    }
+            }
+        }
+    });
+}
+
+}  // namespace convscope::CONVSCOPE_ISA
