@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "empty_channels_last", "empty_result", "give", "silent"]
+__all__ = ["Array", "empty_channels_last", "empty_result", "give", "own", "silent"]
 
 Array = npt.NDArray[Any]
 
@@ -49,3 +49,9 @@ def give(y: Array, out: Array | None, channels_last: bool = True) -> Array:
         out = empty_result(y.shape, y.dtype) if channels_last else np.empty(y.shape, y.dtype)
     np.copyto(out, y)
     return out
+
+
+def own(y: Array) -> Array:
+    """Give what was just computed in the memory order of results; copy it only if it has another."""
+    plain = y.transpose(0, 2, 3, 1) if y.ndim == 4 else y
+    return y if plain.flags.c_contiguous and y.base is None else give(y, None)
