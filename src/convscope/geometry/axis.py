@@ -39,10 +39,11 @@ class AxisGeometry:
     starts : tuple of int
         Position of the first tap of each window.
     exact : bool
-        Whether the size is whole without rounding (always so for a transposed convolution).
+        Whether the formula's value is whole (always so for a transposed convolution).
     dropped : int
         Positions at the end of the padded input that lie behind the last window because
-        the size was floored.
+        the size was floored (in ``ceil_mode``: because a last window that would start behind the image
+        is left out).
     dropped_pixels : range
         Those of them that are pixels of the image and not padding.
     overhang : int
@@ -129,7 +130,7 @@ class AxisGeometry:
         >>> conv_geometry(10, 3, stride=2).explanation()
         'The floor drops 1 position at the end: pixel 9 of the image.'
         >>> conv_geometry(227, 11, stride=4).explanation()
-        'The windows cover the padded input exactly; nothing is dropped.'
+        'The last window ends with the padded input; nothing is dropped.'
         """
         if self.transposed:
             cut = _count(sum(self.padding))
@@ -137,7 +138,7 @@ class AxisGeometry:
         if self.overhang:
             return f"The ceiling adds a window that reaches {_count(self.overhang)} beyond the padded input."
         if not self.dropped:
-            return "The windows cover the padded input exactly; nothing is dropped."
+            return "The last window ends with the padded input; nothing is dropped."
         pixels = self.dropped_pixels
         if not pixels:
             where = "padding only, no pixel of the image"
@@ -147,7 +148,9 @@ class AxisGeometry:
             where = f"pixels {pixels[0]} to {pixels[-1]} of the image"
         padding = self.dropped - len(pixels)
         and_padding = f" and {padding} of the padding" if pixels and padding else ""
-        return f"The floor drops {_count(self.dropped)} at the end: {where}{and_padding}."
+        who = "The ceiling's last window would start behind the image; without it the windows leave"
+        who = who if self.ceil_mode else "The floor drops"
+        return f"{who} {_count(self.dropped)} at the end: {where}{and_padding}."
 
 
 def conv_geometry(
@@ -195,7 +198,10 @@ def conv_geometry(
     span = kernel_span(kernel, dilation)
     rest = size + sum(pads) - ((output - 1) * stride + span)
     whole_size = (size + sum(pads) - span) % stride == 0
-    rounding = "" if whole_size else f", {'ceiled' if ceil_mode else 'floored'} to {output}"
+    left_out = ceil_mode and rest > 0
+    rounding = "" if whole_size else f", {'ceiled' if ceil_mode else 'floored'} to {output + left_out}"
+    if left_out:
+        rounding += f", less a last window that would start behind the image: {output}"
     return AxisGeometry(
         size=size,
         kernel=kernel,
