@@ -98,8 +98,7 @@ def test_the_formula_has_the_numbers(arguments, options, formula) -> None:
     ((5, 2), {"stride": 2, "ceil_mode": True},
      "The ceiling adds a window that reaches 1 position beyond the padded input."),
     ((4, 2), {"stride": 3, "padding": 1, "ceil_mode": True},
-     "The ceiling's last window would start behind the image; without it the windows leave "
-     "1 position at the end: padding only, no pixel of the image."),
+     "Leaving out a window behind the image drops 1 position at the end: padding only, no pixel of the image."),
     ((4, 3), {"stride": 2, "padding": 1, "transposed": True},
      "Each input pixel is written to 3 positions; 2 positions at the ends are cut away."),
 ])  # fmt: skip

@@ -148,8 +148,7 @@ class AxisGeometry:
             where = f"pixels {pixels[0]} to {pixels[-1]} of the image"
         padding = self.dropped - len(pixels)
         and_padding = f" and {padding} of the padding" if pixels and padding else ""
-        who = "The ceiling's last window would start behind the image; without it the windows leave"
-        who = who if self.ceil_mode else "The floor drops"
+        who = "Leaving out a window behind the image drops" if self.ceil_mode else "The floor drops"
         return f"{who} {_count(self.dropped)} at the end: {where}{and_padding}."
 
 
