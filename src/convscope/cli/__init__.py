@@ -1,0 +1,48 @@
+"""The command line: one file a command; errors, colours and progress in one place each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from convscope import __version__
+from convscope.cli.demo import demo
+from convscope.cli.errors import run
+from convscope.cli.geometry import geometry
+from convscope.cli.info import info
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="convscope",
+    help="A convolutional network you can see through.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo)
+app.command()(info)
+app.command()(geometry)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"convscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop."),
+    ] = False,
+) -> None:
+    """A convolutional network you can see through."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and give its exit code: 0, 1 (a finding), 2 (bad input) or 130 (interrupted)."""
+    return run(app, arguments)

@@ -1,0 +1,43 @@
+"""How the command line talks: results on stdout, progress on stderr, colour only for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from convscope.result import plain
+
+__all__ = ["console", "print_json", "printable", "width"]
+
+
+def console(stderr: bool = False) -> Any:
+    """Give rich's console, which drops colours and animation by itself where nobody watches."""
+    from rich.console import Console
+
+    return Console(
+        stderr=stderr, highlight=False, soft_wrap=not (sys.stderr if stderr else sys.stdout).isatty()
+    )
+
+
+def print_json(value: Any) -> None:
+    """Print a result as JSON on stdout."""
+    print(json.dumps(plain(value), indent=1, allow_nan=False))
+
+
+def printable(text: str) -> str:
+    """Replace drawing characters where the terminal's encoding does not have them."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(str.maketrans("█░·×─⋮…−", "#o.x-:.-"))
+        text = text.encode(encoding, "replace").decode(encoding)
+    return text
+
+
+def width() -> int:
+    """Give how many characters a line of stdout holds; 100 where it is not a terminal."""
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100

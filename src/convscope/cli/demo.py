@@ -1,0 +1,247 @@
+"""`convscope demo`: train a small network on real digits and write a page that shows what it learned."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from convscope.errors import FileError
+
+if TYPE_CHECKING:
+    from convscope.data import Dataset
+    from convscope.explain import FeatureMaps, Trace
+    from convscope.network import Network
+    from convscope.report.demo_page import DemoAccount
+    from convscope.training import Evaluation, History
+
+__all__ = ["demo"]
+
+_FILES = ("report.html", "network.onnx", "result.json")
+
+
+def demo(
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", help="Where the page, the network and the numbers go.")
+    ] = Path("convscope-demo"),
+    seed: Annotated[
+        int, typer.Option(help="Fixes the split, the first weights and the order of the images.", min=0)
+    ] = 0,
+    epochs: Annotated[int, typer.Option(help="How often all training digits are seen.", min=1)] = 20,
+) -> None:
+    """Train a small network on 1,797 real scanned digits and show what its convolutions learned.
+
+    Writes report.html, which opens in any browser without a network, network.onnx and result.json.
+    """
+    started = time.perf_counter()
+    made = _make_folder(folder)
+    try:
+        # the three files appear together at the very end, or not at all; a folder that
+        # cannot be written is refused here, before any work
+        with ExitStack() as stack:
+            from convscope.files import atomic_path
+
+            page, network, result = (stack.enter_context(atomic_path(folder / name)) for name in _FILES)
+            run = _train(seed, epochs)
+            _write(run, page, network, result, started)
+    except BaseException:
+        if made:
+            _remove_if_empty(folder)
+        raise
+    _tell(run, folder)
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What training gave."""
+
+    net: Network
+    before: np.ndarray[Any, Any]
+    first: str
+    train: Dataset
+    test: Dataset
+    history: History
+    evaluation: Evaluation
+    seed: int
+
+
+def _make_folder(folder: Path) -> bool:
+    """Make the output folder; say whether it is new."""
+    new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            f"cannot make the folder {folder}: {(error.strerror or str(error)).lower()}."
+        ) from error
+    return new
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        return
+
+
+def _train(seed: int, epochs: int) -> _Run:
+    """Train on two thirds of the digits, showing a line for every epoch."""
+    from convscope.cli.progress import TrainingProgress
+    from convscope.data import digits
+    from convscope.models import small_cnn
+    from convscope.training import SGD, Cosine, evaluate, fit
+
+    train, test = digits().split(1 / 3, seed=seed)
+    net = small_cnn(seed=seed)
+    first = next(node.name for node in net.nodes.values() if node.layer.kind == "Conv2d")
+    before = net.parameters[f"{first}.weight"].copy()
+    print(f"Learning to read digits: {len(train):,} to learn from, {len(test):,} held out, {epochs} epochs.")
+    with TrainingProgress(epochs) as progress:
+        history = fit(
+            net,
+            train,
+            validation=test,
+            epochs=epochs,
+            batch_size=32,
+            # strong weight decay: twelve hundred digits are few, and it smooths the kernels
+            optimizer=SGD(0.05, momentum=0.9, weight_decay=5e-3),
+            seed=seed,
+            schedule=Cosine(),
+            on_batch=progress.batch,
+            on_epoch=progress.epoch,
+        )
+    return _Run(net, before, first, train, test, history, evaluate(net, test), seed)
+
+
+def _write(run: _Run, page: Path, network: Path, result: Path, started: float) -> None:
+    """Write the three files to the temporary paths given."""
+    import hashlib
+    import json
+
+    from convscope.files import write_text
+    from convscope.formats import save
+    from convscope.report.demo_page import demo_page
+    from convscope.result import plain
+
+    save(run.net, network)
+    facts = _facts(run, hashlib.sha256(network.read_bytes()).hexdigest())
+    write_text(page, demo_page(_account(run, facts)))
+    numbers = {
+        "test_accuracy": run.evaluation.accuracy,
+        "test_images": len(run.test),
+        "mistakes": len(run.evaluation.mistakes),
+        "training_images": len(run.train),
+        "seconds": {"training": run.history.seconds, "all": time.perf_counter() - started},
+        **facts,
+        "history": plain(run.history),
+    }
+    write_text(result, json.dumps(numbers, indent=1, allow_nan=False) + "\n")
+
+
+def _facts(run: _Run, digest: str) -> dict[str, Any]:
+    """Say what it takes to repeat the run and to know it again."""
+    import platform
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+
+    from convscope import __version__
+    from convscope.ops import core
+
+    engine = core()
+    return {
+        "seed": run.seed,
+        "epochs": len(run.history.epochs),
+        "versions": {
+            "convscope": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "onnx", "scikit-learn")},
+        },
+        "core": engine.name,
+        "instruction_set": engine.isa,
+        "threads": engine.threads,
+        "algorithm": "auto in training, direct on this page",
+        "model_sha256": digest,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _account(run: _Run, facts: dict[str, Any]) -> DemoAccount:
+    """Compute everything the page shows."""
+    from convscope.report.demo_page import DemoAccount
+
+    maps, traces = _views(run)
+    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
+    return DemoAccount(
+        history=run.history,
+        evaluation=run.evaluation,
+        images=run.test.x,
+        trained_on=len(run.train),
+        summary=run.net.summary(),
+        first=run.first,
+        before=run.before,
+        after=run.net.parameters[f"{run.first}.weight"],
+        maps=maps,
+        traces=traces,
+        facts={
+            "Versions": versions,
+            "Engine": f"{facts['core']} core, {facts['instruction_set']}, {facts['threads']} threads",
+            "Algorithm": facts["algorithm"],
+            "Seed": str(run.seed),
+            "Network (SHA-256)": facts["model_sha256"],
+            "Date": facts["date"],
+            "Data": "Optical Recognition of Handwritten Digits (Alpaydin & Kaynak, 1998), as embedded in scikit-learn",
+        },
+    )
+
+
+def _views(run: _Run) -> tuple[tuple[FeatureMaps, ...], tuple[Trace, ...]]:
+    """Show three held-out digits node by node, and write out a cell of each convolution for the first."""
+    from convscope.explain import feature_maps, trace
+
+    maps: list[FeatureMaps] = []
+    traces: list[Trace] = []
+    for index in _examples(run.evaluation):
+        image = run.test.x[index]
+        activations = run.net.run(image, algorithm="direct")
+        answer = run.test.classes[run.evaluation.predictions[index]]
+        title = f"A {run.test.classes[run.test.y[index]]}, read as {answer}"
+        maps.append(feature_maps(run.net, image, title=title, activations=activations))
+        if not traces:
+            for node in run.net.nodes.values():
+                if node.layer.kind == "Conv2d":
+                    cell = _inner_peak(activations[node.name][0])
+                    traces.append(trace(run.net, image, f"{node.name}{cell}", activations=activations))
+    return tuple(maps), tuple(traces)
+
+
+def _examples(evaluation: Evaluation) -> list[int]:
+    """Choose the first digits read right of three classes that look unlike each other: 3, 0 and 7."""
+    chosen = []
+    for label in (3, 0, 7):
+        right = np.flatnonzero((evaluation.labels == label) & (evaluation.predictions == label))
+        chosen += right[:1].tolist() or np.flatnonzero(evaluation.labels == label)[:1].tolist()
+    return chosen
+
+
+def _inner_peak(maps: np.ndarray[Any, Any]) -> list[int]:
+    """Give the place of the largest value, away from the border, where padding would enter."""
+    edge = 1 if min(maps.shape[1:]) > 2 else 0
+    inner = maps[:, edge : maps.shape[1] - edge, edge : maps.shape[2] - edge]
+    channel, row, column = (int(i) for i in np.unravel_index(int(inner.argmax()), inner.shape))
+    return [channel, row + edge, column + edge]
+
+
+def _tell(run: _Run, folder: Path) -> None:
+    right = len(run.test) - len(run.evaluation.mistakes)
+    print(
+        f"\n{run.evaluation.accuracy:.2%} of the held-out digits read right ({right} of {len(run.test)}).\n"
+    )
+    what = ("the page: open it in a browser", "the network, for any ONNX tool", "the numbers")
+    paths = [str(folder / name) for name in _FILES]
+    for path, words in zip(paths, what, strict=True):
+        print(f"{path.ljust(max(map(len, paths)))}  {words}")

@@ -1,0 +1,115 @@
+"""`convscope geometry`: sizes, what a floor drops, what would fit, and a picture of the windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convscope.errors import InvalidValue
+
+__all__ = ["geometry"]
+
+_Pair = tuple[int, int]
+
+
+def geometry(
+    size: Annotated[
+        str, typer.Option("--input", "-i", help="Input size: 227, or 227x300 for height x width.")
+    ],
+    kernel: Annotated[str, typer.Option("--kernel", "-k", help="Kernel size: 11 or 3x5.")],
+    stride: Annotated[str, typer.Option("--stride", "-s", help="Stride: 4 or 2x1.")] = "1",
+    padding: Annotated[
+        str,
+        typer.Option(
+            "--padding", "-p", help="Padding: 2, 1x2, 'same', 'same_lower' or 'valid'; 0:1 pads only the end."
+        ),
+    ] = "0",
+    dilation: Annotated[str, typer.Option("--dilation", "-d", help="Dilation: 2 or 1x2.")] = "1",
+    transposed: Annotated[bool, typer.Option("--transposed", help="A transposed convolution.")] = False,
+    output_padding: Annotated[
+        str, typer.Option(help="Extra output at the end, transposed only: 1 or 1x0.")
+    ] = "0",
+    ceil_mode: Annotated[bool, typer.Option("--ceil-mode", help="Round up, as some pooling does.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Refuse a size that is not whole.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write a picture: .png, .svg or .pdf.")
+    ] = None,
+) -> None:
+    """Show the windows of a convolution: the formula with its numbers, what a floor drops, what would fit.
+
+    The picture is drawn by the engine: it shows which pixels each window really reads.
+    """
+    from convscope.cli.console import print_json, printable, width
+    from convscope.explain import draw_windows
+    from convscope.report.windows import windows_text
+
+    windows = draw_windows(
+        _pair("--input", size),
+        _pair("--kernel", kernel),
+        stride=_pair("--stride", stride),
+        padding=_padding(padding),
+        dilation=_pair("--dilation", dilation),
+        exact=exact,
+        ceil_mode=ceil_mode,
+        transposed=transposed,
+        output_padding=_pair("--output-padding", output_padding),
+    )
+    if output is not None:
+        windows.save(output)
+    if json:
+        print_json(_account(windows))
+        return
+    print(printable(windows_text(windows, width())))
+    if output is not None:
+        print(f"\nThe picture is in {output}")
+
+
+def _account(windows: Any) -> dict[str, Any]:
+    """Give what the text says as plain data, by axis, without the large matrix of taps."""
+    from dataclasses import asdict
+
+    return {
+        name: {
+            **asdict(axis.geometry),
+            "explanation": axis.geometry.explanation(),
+            "unread": axis.geometry.unread(),
+        }
+        for name, axis in (("height", windows.rows), ("width", windows.columns))
+    }
+
+
+def _pair(option: str, text: str) -> _Pair:
+    """Read one number for both axes, or height x width."""
+    try:
+        numbers = [int(part) for part in text.lower().replace("×", "x").split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2):
+        raise InvalidValue(
+            f"geometry: {option} must be a whole number, or two such as 227x300; got {text!r}."
+        )
+    return numbers[0], numbers[-1]
+
+
+def _padding(text: str) -> tuple[Any, Any]:
+    """Read a padding for each axis: a word, a number, or before:after."""
+    if text in ("same", "same_lower", "valid"):
+        return text, text
+    sides = []
+    for part in text.lower().replace("×", "x").split("x"):
+        try:
+            numbers = [int(number) for number in part.split(":")]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, 2):
+            raise InvalidValue(
+                "geometry: --padding must be a number such as 2, 1x2 for height x width, 0:1 for before:after, "
+                f"'same', 'same_lower' or 'valid'; got {text!r}."
+            )
+        sides.append((numbers[0], numbers[-1]))
+    if len(sides) > 2:
+        raise InvalidValue(f"geometry: --padding must be for at most two axes; got {text!r}.")
+    return sides[0], sides[-1]

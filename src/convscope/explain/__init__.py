@@ -1,0 +1,21 @@
+"""What was computed, and why: each view a function from a network and an image to a frozen result.
+
+Explaining runs the network with ``algorithm="direct"``: every number shown is
+one that the engine really used.
+"""
+
+from convscope.explain.feature_maps import FeatureMaps, NodeMaps, feature_maps
+from convscope.explain.trace import After, Trace, trace
+from convscope.explain.windows import AxisWindows, Windows, draw_windows
+
+__all__ = [
+    "After",
+    "AxisWindows",
+    "FeatureMaps",
+    "NodeMaps",
+    "Trace",
+    "Windows",
+    "draw_windows",
+    "feature_maps",
+    "trace",
+]

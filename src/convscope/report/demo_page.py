@@ -1,0 +1,203 @@
+"""The page of `convscope demo`: what a small network learned, in a reader's order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from convscope.explain import FeatureMaps, Trace
+from convscope.network import Summary
+from convscope.report.confusion import confusion_matrix, mistake_pictures
+from convscope.report.curve import epoch_table, learning_curve
+from convscope.report.grid import kernel_pairs
+from convscope.report.layers_table import layers_table
+from convscope.report.maps import feature_map_path
+from convscope.report.page import details, escape, page, section, tiles
+from convscope.report.scale import short
+from convscope.report.trace_html import trace_figure
+from convscope.training import Evaluation, History
+
+__all__ = ["DemoAccount", "demo_page"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class DemoAccount:
+    """Everything the page shows; nothing on it is computed later.
+
+    Attributes
+    ----------
+    history : History
+    evaluation : Evaluation
+        On the held-out images.
+    images : ndarray of shape (N, C, H, W)
+        The held-out images, in the order of the evaluation.
+    trained_on : int
+        How many images were trained on.
+    summary : Summary
+    first : str
+        The name of the first convolution.
+    before, after : ndarray of shape (C_out, C_in, kH, kW)
+        Its weight before and after training.
+    notes_before, notes_after : tuple of str
+        HTML below each kernel, such as a verdict.
+    maps : tuple of FeatureMaps
+    traces : tuple of Trace
+    facts : mapping of str to str
+        For the footer: version, instruction set, seed, ...
+    """
+
+    history: History
+    evaluation: Evaluation
+    images: Array
+    trained_on: int
+    summary: Summary
+    first: str
+    before: Array
+    after: Array
+    maps: tuple[FeatureMaps, ...]
+    traces: tuple[Trace, ...]
+    notes_before: tuple[str, ...] = ()
+    notes_after: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def demo_page(account: DemoAccount) -> str:
+    """Set the page; it needs nothing but itself."""
+    sections = [
+        _learning(account),
+        _kernels(account),
+        _maps(account),
+        _cells(account),
+        _layers(account),
+        _errors(account),
+        _further(),
+    ]
+    return page("What a small network learned: convscope demo", _header(account), sections, _footer(account))
+
+
+def _header(account: DemoAccount) -> str:
+    evaluation, count = account.evaluation, len(account.evaluation.labels)
+    wrong = len(evaluation.mistakes)
+    lead = (
+        f"A network of {len(account.summary.rows)} layers looked at {account.trained_on:,} scanned digits of 8 by 8 pixels, each "
+        f"{len(account.history.epochs)} times. Of {count:,} digits it had never seen it now reads "
+        f"<b>{count - wrong:,} right and {wrong:,} wrong</b>. This page shows how it came to that: what it learned, what it "
+        "makes of a digit, and one of its numbers down to the last product."
+    )
+    numbers = [
+        (f"{evaluation.accuracy:.2%}", "of the held-out digits read right"),
+        (f"{account.history.seconds:.1f} s", "of training"),
+        (f"{account.summary.parameters:,}", "parameters learned"),
+        (short(account.summary.multiply_adds), "multiply-adds for one digit"),
+    ]
+    return f'<h1>What a small network learned</h1>\n<p class="lead">{lead}</p>\n{tiles(numbers)}'
+
+
+def _learning(account: DemoAccount) -> str:
+    text = (
+        "<p>After each pass over the training digits (an epoch) the network was tried on the held-out ones. "
+        "Where both curves stay together, it learned what digits look like and not the digits by heart.</p>"
+    )
+    return section(
+        "learning",
+        "How it learned",
+        text,
+        learning_curve(account.history),
+        details("The numbers of every epoch", epoch_table(account.history)),
+    )
+
+
+def _kernels(account: DemoAccount) -> str:
+    filters, depth, height, width = account.after.shape
+    text = (
+        f"<p>The first layer, <code>{escape(account.first)}</code>, slides {filters} kernels of {height}×{width} weights over "
+        "the image. At each place it multiplies the weights with the pixels below them and adds up. A kernel therefore answers "
+        "most where the image looks like the kernel: ink under orange, paper under blue. Training began with random weights.</p>"
+    )
+    caption = "Each pair is one kernel, before training at the left and after it at the right."
+    if account.notes_after:
+        caption += " Below each kernel stands what it was before, and what became of it."
+    pairs = kernel_pairs(
+        account.before,
+        account.after,
+        account.first,
+        notes_before=account.notes_before,
+        notes_after=account.notes_after,
+        caption=caption,
+    )
+    return section("kernels", "What its first layer looks for", text, pairs)
+
+
+def _maps(account: DemoAccount) -> str:
+    text = (
+        "<p>Every layer turns the maps it gets into maps of its own: a convolution says where its kernels found what they look "
+        "for, ReLU keeps what is above zero, pooling keeps the strongest answer of each neighbourhood. Here are three "
+        "held-out digits on their way through all layers.</p>"
+    )
+    return section("maps", "What it makes of a digit", text, feature_map_path(account.maps))
+
+
+def _cells(account: DemoAccount) -> str:
+    text = (
+        "<p>Nothing else happens in a convolution than this. Here is one cell of a feature map of the first digit above, written out with "
+        "the very numbers the network used, and below it one cell of the next convolution, whose kernel has a part for every map of the layer before.</p>"
+    )
+    parts = [
+        f"<h3><code>{escape(trace.address)}</code></h3>\n{trace_figure(trace)}" for trace in account.traces
+    ]
+    return section("cell", "One number, written out", text, *parts)
+
+
+def _layers(account: DemoAccount) -> str:
+    return section("layers", "The network, layer by layer", layers_table(account.summary))
+
+
+def _errors(account: DemoAccount) -> str:
+    evaluation, classes = account.evaluation, account.evaluation.classes
+    parts = [confusion_matrix(evaluation, classes)]
+    worst = evaluation.mistakes[:12]
+    if len(worst):
+        answers = evaluation.predictions[worst]
+        caption = (
+            f"The {len(worst)} mistakes it was surest of"
+            if len(worst) < len(evaluation.mistakes)
+            else f"All {len(worst)} mistakes"
+        )
+        parts.append("<h3>The worst mistakes</h3>")
+        parts.append(
+            mistake_pictures(
+                account.images[worst],
+                [classes[i] for i in evaluation.labels[worst]],
+                [classes[i] for i in answers],
+                [float(evaluation.probabilities[i, a]) for i, a in zip(worst, answers, strict=True)],
+                caption=f"{caption}, the surest first; the percentage is the probability it gave its wrong answer.",
+            )
+        )
+    else:
+        parts.append("<p>It read every held-out digit right.</p>")
+    return section("mistakes", "Where it errs", *parts)
+
+
+def _further() -> str:
+    code = (
+        "import convscope as cs\n\n"
+        'net = cs.load("network.onnx")\n'
+        "digit = cs.data.digits().x[0]\n"
+        'print(cs.trace(net, digit, "conv1[0,3,3]"))        # any cell, written out\n'
+        'cs.feature_maps(net, digit).save("maps.png")       # every map of every layer\n'
+        "print(net.summary())                               # what `convscope info network.onnx` shows"
+    )
+    text = "<p>The trained network lies beside this page as <code>network.onnx</code>, which any ONNX tool opens. To look further into it:</p>"
+    return section("further", "Look further", text, f'<pre tabindex="0"><code>{escape(code)}</code></pre>')
+
+
+def _footer(account: DemoAccount) -> str:
+    items = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in account.facts.items()
+    )
+    return f"<dl>{items}</dl>"

@@ -1,0 +1,106 @@
+"""Arrays and matplotlib figures as parts of a page: data URIs and inline SVG."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.files import atomic_path
+
+__all__ = ["INK", "chart", "data_uri", "figure_and_axes", "figure_uri", "save_figure"]
+
+# the colours of charts in the light theme; on a page each becomes the CSS
+# variable of the same role, so that the dark theme can change it
+INK = {
+    "ink": "#1d1f24",
+    "muted": "#5a616d",
+    "line": "#d9d7d1",
+    "paper": "#ffffff",
+    "blue": "#2166ac",
+    "orange": "#b35806",
+}
+
+
+def data_uri(pixels: NDArray[np.uint8]) -> str:
+    """Turn an (H, W, 3) picture into a PNG data URI; one array cell is one pixel.
+
+    Examples
+    --------
+    >>> data_uri(np.zeros((2, 2, 3), np.uint8))[:22]
+    'data:image/png;base64,'
+    """
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png", optimize=True)
+    return _png_uri(buffer)
+
+
+def figure_uri(figure: Any) -> str:
+    """Turn a matplotlib figure into a PNG data URI."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    return _png_uri(buffer)
+
+
+def _png_uri(buffer: io.BytesIO) -> str:
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def chart(draw: Callable[[Any], object], alt: str, *, size: tuple[float, float] = (4.4, 2.9)) -> str:
+    """Draw on matplotlib Axes and give the picture as inline SVG that follows the page's theme.
+
+    Parameters
+    ----------
+    draw : callable
+        Takes the Axes; should use the colours of `INK`.
+    alt : str
+        What the picture shows, with its numbers, for readers who do not see it.
+    size : tuple of float
+        Width and height in inches at 72 to the inch.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": alt, "font.size": 9.5}):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.add_subplot())
+        text = io.StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _inline(text.getvalue(), alt)
+
+
+def figure_and_axes(ax: Any, size: tuple[float, float]) -> Any:
+    """Give `ax`, or the Axes of a new pyplot figure, which a notebook then shows by itself."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    return pyplot.subplots(figsize=size, layout="constrained")[1]
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a matplotlib figure whole or not at all; the suffix chooses PNG, SVG or PDF."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.lstrip(".").lower(), dpi=160)
+
+
+def _inline(svg: str, alt: str) -> str:
+    """Fit matplotlib's SVG file into a page: no prologue, own ids, colours of the theme."""
+    from html import escape
+
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    # ids repeat from figure to figure; clip paths are already hashed with the alt text
+    svg = re.sub(r'<g id="[a-z0-9_.]+">', "<g>", svg)
+    for role, colour in INK.items():
+        svg = svg.replace(colour, f"var(--{role})")
+    label = f'<svg class="chart" role="img" aria-label="{escape(alt, quote=True)}"'
+    return re.sub(r'(width|height)="[\d.]+pt" ', "", svg.replace("<svg", label, 1), count=2).strip()

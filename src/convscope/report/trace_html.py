@@ -1,0 +1,119 @@
+"""A traced cell on a page: the window, the kernel and their products as grids of coloured numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.explain import Trace
+from convscope.report.colour import hex_colour, ink_on, limit_of
+from convscope.report.page import details, escape, figure, table
+from convscope.report.trace_text import activation_in_words, engine_in_words
+from convscope.result import renders
+
+__all__ = ["trace_figure"]
+
+_MOST_CELLS = 64  # a window with more is not drawn as a grid
+_MOST_TERMS = 2000
+
+
+@renders("Trace", "html")
+def trace_figure(trace: Trace) -> str:
+    """Show a cell as input times kernel gives products, their sum, the bias, and what follows."""
+    blocks = [_total(trace)]
+    rows, columns = trace.kernel_size
+    if len(trace.channels) == 1 and rows * columns <= _MOST_CELLS:
+        blocks.insert(0, _grids(trace.terms.reshape(rows, columns)))
+    elif len(trace.channels) > 1:
+        blocks.insert(0, _by_channel(trace))
+    if len(trace.terms) <= _MOST_TERMS:
+        blocks.append(details(f"All {len(trace.terms)} products, to six decimals", _terms(trace)))
+    caption = escape(engine_in_words(trace)) + (
+        " Colours: white is zero, orange above, blue below, the darkest being the largest magnitude in each grid."
+    )
+    return figure("\n".join(blocks), caption)
+
+
+def _grids(terms: NDArray[np.void]) -> str:
+    rows, columns = terms["row"][:, 0], terms["column"][0]
+    place = f"rows {rows[0]} to {rows[-1]}, columns {columns[0]} to {columns[-1]}"
+    grids = [
+        _grid("input", place, terms["input"], terms["padding"]),
+        '<span class="sign" aria-hidden="true">×</span>',
+        _grid("weight", "the kernel", terms["weight"]),
+        '<span class="sign" aria-hidden="true">=</span>',
+        _grid("product", "place by place", terms["product"]),
+    ]
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="input times weight"><div class="sum">{"".join(grids)}</div></div>'
+
+
+def _grid(title: str, note: str, values: NDArray[Any], padding: NDArray[Any] | None = None) -> str:
+    limit = limit_of(values)
+
+    def cell(row: int, column: int) -> str:
+        value = float(values[row, column])
+        if padding is not None and padding[row, column]:
+            return '<td class="pad">pad 0</td>'
+        colour = hex_colour(value, limit)
+        return f'<td style="background:{colour};color:{ink_on(colour)}">{_number(value, 3)}</td>'
+
+    body = "".join(
+        f"<tr>{''.join(cell(r, c) for c in range(values.shape[1]))}</tr>" for r in range(values.shape[0])
+    )
+    return f'<table class="grid"><caption><b>{title}</b><br>{note}</caption><tbody>{body}</tbody></table>'
+
+
+def _by_channel(trace: Trace) -> str:
+    sums = trace.partial_sums()
+    limit = limit_of(sums)
+    cells = "".join(
+        f'<td style="background:{(colour := hex_colour(float(value), limit))};color:{ink_on(colour)}">{_number(float(value), 3)}</td>'
+        for value in sums
+    )
+    heads = "".join(f'<th scope="col" class="number">{channel}</th>' for channel in trace.channels)
+    count = len(trace.terms) // len(trace.channels)
+    title = f"The sum of the {count} products of each input channel, maps of {escape(trace.source)}"
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="sums by input channel"><table class="grid">'
+        f'<caption>{title}</caption><thead><tr><th scope="row">channel</th>{heads}</tr></thead>'
+        f'<tbody><tr><th scope="row">sum</th>{cells}</tr></tbody></table></div>'
+    )
+
+
+def _total(trace: Trace) -> str:
+    lines = [
+        (f"sum of the {len(trace.terms)} products", trace.value - trace.bias, ""),
+        ("+ bias", trace.bias, ""),
+        (f"= {trace.address}", trace.value, ' class="rule"'),
+    ]
+    lines += [(f"{a.node}, {activation_in_words(a.kind)}", a.value, "") for a in trace.after]
+    body = "".join(
+        f'<tr{kind}><th scope="row">{escape(name)}</th><td class="number">{_number(value, 6)}</td></tr>'
+        for name, value, kind in lines
+    )
+    return f'<div class="scroll"><table class="result" style="width:auto"><tbody>{body}</tbody></table></div>'
+
+
+def _terms(trace: Trace) -> str:
+    head = ["channel", "row", "column", "input", "weight", "product", "sum so far"]
+    return table(head, _rows(trace), text_columns=(), caption=f"The products of {trace.address}")
+
+
+def _rows(trace: Trace) -> Iterator[list[str]]:
+    for term, total in zip(trace.terms, np.cumsum(trace.terms["product"]), strict=True):
+        given = "padding" if term["padding"] else _number(float(term["input"]), 6)
+        yield [
+            str(term["channel"]),
+            str(term["row"]),
+            str(term["column"]),
+            given,
+            *(_number(float(v), 6) for v in (term["weight"], term["product"], total)),
+        ]
+
+
+def _number(value: float, digits: int) -> str:
+    text = f"{value:.{digits}f}"
+    return (text.lstrip("-") if float(text) == 0 else text).replace("-", "−")
