@@ -1,0 +1,181 @@
+"""Every layer's backward pass against finite differences of its forward pass, in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import convscope.layers
+from convscope import ops
+from convscope.layers import (
+    Add,
+    AvgPool2d,
+    BatchNorm,
+    ChannelScale,
+    Concatenate,
+    Context,
+    Conv2d,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2d,
+    Layer,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Softmax,
+    TableConv2d,
+    Tanh,
+)
+from differences import check_gradient
+
+RNG = np.random.default_rng(20)
+IMAGE = (2, 4, 6, 5)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape)
+
+
+def norm(channels: int) -> BatchNorm:
+    return BatchNorm(normal(channels), normal(channels), normal(channels), RNG.uniform(0.5, 2, channels))
+
+
+TABLE = np.array([[1, 1, 0, 0], [0, 1, 1, 1], [1, 0, 0, 1]], dtype=bool)
+
+# name: (layer, shapes of the inputs, whether the layer is linear in its input, training)
+CASES = {
+    "conv": (Conv2d(normal(3, 4, 3, 2), normal(3)), [IMAGE], True, False),
+    "conv without bias": (Conv2d(normal(3, 4, 1, 1)), [IMAGE], True, False),
+    "conv, odd settings": (
+        Conv2d(normal(6, 2, 2, 3), normal(6), stride=(2, 1), padding=((1, 0), (2, 1)), dilation=2, groups=2),
+        [IMAGE],
+        True,
+        False,
+    ),
+    "conv, same": (Conv2d(normal(2, 4, 3, 4), stride=2, padding="same"), [IMAGE], True, False),
+    "conv, same_lower": (Conv2d(normal(2, 4, 3, 4), stride=2, padding="same_lower"), [IMAGE], True, False),
+    "conv, depthwise": (Conv2d(normal(8, 1, 3, 3), normal(8), padding=1, groups=4), [IMAGE], True, False),
+    "table conv": (TableConv2d(normal(3, 4, 3, 3), normal(3), connections=TABLE), [IMAGE], True, False),
+    "max pool": (MaxPool2d(2), [IMAGE], True, False),
+    "max pool, odd settings": (
+        MaxPool2d((3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), ceil_mode=True),
+        [IMAGE],
+        True,
+        False,
+    ),
+    "avg pool": (AvgPool2d(2), [IMAGE], True, False),
+    "avg pool, odd settings": (
+        AvgPool2d(3, stride=2, padding=1, ceil_mode=True, count_include_pad=False),
+        [IMAGE],
+        True,
+        False,
+    ),
+    "global avg pool": (GlobalAvgPool2d(), [IMAGE], True, False),
+    "linear": (Linear(normal(3, 7), normal(3)), [(4, 7)], True, False),
+    "linear without bias": (Linear(normal(3, 7)), [(4, 7)], True, False),
+    "flatten": (Flatten(), [IMAGE], True, False),
+    "batch norm, training": (norm(4), [IMAGE], False, True),
+    "batch norm, inference": (norm(4), [IMAGE], True, False),
+    "batch norm of vectors, training": (norm(4), [(5, 4)], False, True),
+    "batch norm of vectors, inference": (norm(4), [(5, 4)], True, False),
+    "channel scale": (ChannelScale(normal(4), normal(4)), [IMAGE], True, False),
+    "relu": (ReLU(), [IMAGE], True, False),
+    "tanh": (Tanh(), [IMAGE], False, False),
+    "tanh, scaled": (Tanh(amplitude=1.7159, slope=2 / 3), [IMAGE], False, False),
+    "softmax": (Softmax(), [IMAGE], False, False),
+    "softmax of vectors": (Softmax(), [(3, 5)], False, False),
+    "add": (Add(), [IMAGE, IMAGE, IMAGE], True, False),
+    "concatenate": (Concatenate(), [IMAGE, (2, 1, 6, 5), (2, 2, 6, 5)], True, False),
+    "concatenate rows": (Concatenate(axis=2), [IMAGE, (2, 4, 1, 5)], True, False),
+    "dropout, training": (Dropout(0.4), [IMAGE], True, True),
+    "dropout, inference": (Dropout(0.4), [IMAGE], True, False),
+}
+
+
+def away_from_kinks(shape: tuple[int, ...]) -> np.ndarray:
+    """Values so far apart, and from 0, that steps of 1/2 change neither order nor sign."""
+    values = np.arange(np.prod(shape)) - np.prod(shape) // 2 + 0.5
+    return 2 * RNG.permutation(values).reshape(shape)
+
+
+def as_tuple(arrays: np.ndarray | tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    return arrays if isinstance(arrays, tuple) else (arrays,)
+
+
+def test_every_layer_has_a_case() -> None:
+    exported = {getattr(convscope.layers, name) for name in convscope.layers.__all__}
+    layers = {cls for cls in exported if isinstance(cls, type) and issubclass(cls, Layer)} - {Layer}
+    assert layers == {type(case[0]) for case in CASES.values()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients(name: str) -> None:
+    layer, shapes, linear, training = CASES[name]
+    kinky = isinstance(layer, ReLU | MaxPool2d)
+    inputs = [away_from_kinks(shape) if kinky else RNG.standard_normal(shape) for shape in shapes]
+    random = ops.Randomness(3, 0, np.arange(shapes[0][0]))
+    context = Context(training=training, random=random, name=name)
+
+    y, cache = layer.forward(*inputs, context=context)
+    assert y.shape == layer.output_shape(*shapes)
+    grad = RNG.standard_normal(y.shape)
+    grad_inputs, grads = layer.backward(grad, cache, context=context)
+    parts = as_tuple(grad_inputs)
+    assert len(parts) == len(inputs)
+
+    terms = 4 * max(y.size, inputs[0].size)
+    for i, part in enumerate(parts):
+
+        def of_input(x: np.ndarray, i: int = i) -> np.ndarray:
+            changed = [*inputs[:i], x, *inputs[i + 1 :]]
+            return layer.forward(*changed, context=context)[0]
+
+        check_gradient(of_input, inputs[i], grad, part, terms=terms, linear=linear, what=f"input {i}")
+
+    assert grads.keys() == layer.parameters.keys()
+    for key, value in layer.parameters.items():
+
+        def of_parameter(p: np.ndarray, key: str = key, value: np.ndarray = value) -> np.ndarray:
+            layer.parameters[key] = p * layer._mask if isinstance(layer, TableConv2d) and key == "weight" else p
+            try:
+                return layer.forward(*inputs, context=context)[0]
+            finally:
+                layer.parameters[key] = value
+
+        check_gradient(of_parameter, value, grad, grads[key], terms=terms, linear=True, what=key)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_not_wanted_is_not_computed(name: str) -> None:
+    layer, shapes, _, training = CASES[name]
+    inputs = [RNG.standard_normal(shape) for shape in shapes]
+    random = ops.Randomness(3, 0, np.arange(shapes[0][0]))
+    y, cache = layer.forward(*inputs, context=Context(training=training, random=random))
+    full_input, full = layer.backward(np.ones_like(y), cache)
+    no_parameters = Context(wants_parameters=False)
+    part_input, part = layer.backward(np.ones_like(y), cache, context=no_parameters)
+    for a, b in zip(as_tuple(full_input), as_tuple(part_input), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert isinstance(layer, BatchNorm | ChannelScale) or part == {}
+    _, part = layer.backward(np.ones_like(y), cache, context=Context(wants_input=False))
+    for key, value in full.items():
+        np.testing.assert_array_equal(part[key], value)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_float32_stays_float32(name: str) -> None:
+    layer, shapes, _, training = CASES[name]
+    inputs = [RNG.standard_normal(shape).astype(np.float32) for shape in shapes]
+    arrays = [(d, dict(d)) for d in (layer.parameters, layer.statistics)]
+    for target, values in arrays:
+        target.update({key: value.astype(np.float32) for key, value in values.items()})
+    try:
+        random = ops.Randomness(3, 0, np.arange(shapes[0][0]))
+        y, cache = layer.forward(*inputs, context=Context(training=training, random=random))
+        dx, grads = layer.backward(np.ones_like(y), cache)
+        made = [y, *as_tuple(dx), *grads.values()]
+        made += layer.new_statistics(cache).values()
+        assert {array.dtype for array in made} == {np.dtype(np.float32)}
+    finally:
+        for target, values in arrays:
+            target.update(values)
