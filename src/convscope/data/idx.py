@@ -110,17 +110,26 @@ def idx_folder(
     if not place.is_dir():
         raise FileError(f"cannot read {place}: it must be a folder of IDX files.")
     train, test = (_read_pair(place, part) for part in ("train", "t10k"))
-    if train[0].shape[1:] != test[0].shape[1:]:
-        sizes = f"{train[0].shape} and {test[0].shape}"
-        raise FileError(f"{place}: training and test images must have the same size; got {sizes}.")
-    # One list of classes for both parts, even where the test part lacks a label.
-    count = 1 + max(int(y.max(initial=0)) for _, y in (train, test))
-    known = tuple(classes) or tuple(str(i) for i in range(count))
+    known = common_classes(place, train, test, classes)
     try:
         parts = [Dataset(x, y, known, name or place.name) for x, y in (train, test)]
     except ConvscopeError as error:
         raise FileError(f"{place}: {error}") from error
     return parts[0], parts[1]
+
+
+def common_classes(
+    place: Path,
+    train: tuple[NDArray[Any], NDArray[np.int64]],
+    test: tuple[NDArray[Any], NDArray[np.int64]],
+    classes: Sequence[str],
+) -> tuple[str, ...]:
+    """Give one list of classes for both parts, even where the test part lacks a label."""
+    if train[0].shape[1:] != test[0].shape[1:]:
+        sizes = f"{train[0].shape} and {test[0].shape}"
+        raise FileError(f"{place}: training and test images must have the same size; got {sizes}.")
+    count = 1 + max(int(y.max(initial=0)) for _, y in (train, test))
+    return tuple(classes) or tuple(str(i) for i in range(count))
 
 
 def mnist(folder: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
@@ -145,16 +154,7 @@ def fashion_mnist(folder: str | os.PathLike[str]) -> tuple[Dataset, Dataset]:
 
 def _read(stream: io.BufferedIOBase, file: Path, at_most: int) -> NDArray[Any]:
     """Read header and values; `at_most` bounds the bytes that the stream can possibly give."""
-    magic = stream.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
-        raise FileError(
-            f"{file}: not an IDX file; it must begin with 0, 0, a type, a number of axes; got {list(magic)}."
-        )
-    header = stream.read(4 * magic[3])
-    if len(header) < 4 * magic[3]:
-        raise FileError(f"{file}: truncated; {magic[3]} lengths must follow, got {len(header)} bytes.")
-    shape = struct.unpack(f">{magic[3]}I", header)
-    dtype = np.dtype(_TYPES[magic[2]])
+    shape, dtype = read_header(stream, file)
     announced = math.prod(shape) * dtype.itemsize
     if announced > at_most:
         raise FileError(
@@ -168,6 +168,19 @@ def _read(stream: io.BufferedIOBase, file: Path, at_most: int) -> NDArray[Any]:
     if stream.read(1):
         raise FileError(f"{file}: its header lies; more follows than the {announced} bytes of shape {shape}.")
     return values.reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def read_header(stream: io.BufferedIOBase, file: Path) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read shape and type of the values, which follow in the stream."""
+    magic = stream.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
+        raise FileError(
+            f"{file}: not an IDX file; it must begin with 0, 0, a type, a number of axes; got {list(magic)}."
+        )
+    header = stream.read(4 * magic[3])
+    if len(header) < 4 * magic[3]:
+        raise FileError(f"{file}: truncated; {magic[3]} lengths must follow, got {len(header)} bytes.")
+    return struct.unpack(f">{magic[3]}I", header), np.dtype(_TYPES[magic[2]])
 
 
 def _fill(stream: io.BufferedIOBase, values: NDArray[Any]) -> int:
@@ -186,17 +199,27 @@ def _fill(stream: io.BufferedIOBase, values: NDArray[Any]) -> int:
 
 def _read_pair(folder: Path, part: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Read the images and labels of one part, "train" or "t10k"."""
-    image_file = _find(folder, f"{part}-images", "idx3-ubyte")
-    label_file = _find(folder, f"{part}-labels", "idx1-ubyte")
-    images, labels = read_idx(image_file), read_idx(label_file)
+    image_file, label_file = find_pair(folder, part)
+    x, y = check_pair(image_file, read_idx(image_file), label_file, read_idx(label_file))
+    return np.divide(x, 255, dtype=np.float32), y
+
+
+def check_pair(
+    image_file: Path, images: NDArray[Any], label_file: Path, labels: NDArray[Any]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Give images (N, C, H, W) and labels (N,) if that is what the two files hold."""
     if images.ndim not in (3, 4) or images.dtype != np.uint8:
         got = f"{images.dtype} {images.shape}"
         raise FileError(f"{image_file}: images must be bytes (N, H, W) or (N, C, H, W); got {got}.")
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         got = f"{labels.dtype} {labels.shape}"
         raise FileError(f"{label_file}: labels must be whole numbers (N,); got {got}.")
-    x = images if images.ndim == 4 else images[:, None]
-    return np.divide(x, 255, dtype=np.float32), labels.astype(np.int64)
+    return images if images.ndim == 4 else images[:, None], labels.astype(np.int64)
+
+
+def find_pair(folder: Path, part: str) -> tuple[Path, Path]:
+    """Give the files of images and of labels of one part, "train" or "t10k"."""
+    return _find(folder, f"{part}-images", "idx3-ubyte"), _find(folder, f"{part}-labels", "idx1-ubyte")
 
 
 def _find(folder: Path, stem: str, kind: str) -> Path:
