@@ -13,6 +13,11 @@ from hypothesis import strategies as st
 from convscope.geometry import conv_geometry, conv_output_size, conv_transpose_output_size, kernel_span
 from draws import drawn
 
+LEFT_OUT = (
+    "Leaving out a window behind the image drops 7 positions at the end: "
+    "pixels 0 to 5 of the image and 1 of the padding."
+)
+
 sizes, kernels, steps = st.integers(1, 30), st.integers(1, 6), st.integers(1, 5)
 paddings = st.tuples(st.integers(0, 5), st.integers(0, 5))
 
@@ -97,8 +102,8 @@ def test_the_formula_has_the_numbers(arguments, options, formula) -> None:
      "The floor drops 4 positions at the end: pixels 8 to 10 of the image and 1 of the padding."),
     ((5, 2), {"stride": 2, "ceil_mode": True},
      "The ceiling adds a window that reaches 1 position beyond the padded input."),
-    ((4, 2), {"stride": 3, "padding": 1, "ceil_mode": True},
-     "Leaving out a window behind the image drops 1 position at the end: padding only, no pixel of the image."),
+    ((6, 1), {"stride": 7, "padding": 1, "ceil_mode": True},
+     LEFT_OUT),
     ((4, 3), {"stride": 2, "padding": 1, "transposed": True},
      "Each input pixel is written to 3 positions; 2 positions at the ends are cut away."),
 ])  # fmt: skip
