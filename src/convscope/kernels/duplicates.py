@@ -1,0 +1,116 @@
+"""Filters of a layer that do the same: equal up to sign, scale and a shift."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from convscope.kernels.models import Array
+
+__all__ = ["Duplicates", "find_duplicates"]
+
+ALIKE = 0.9
+_BLOCK = 1024
+
+
+@dataclass
+class Duplicates:
+    """For each of N filters the first earlier one that it repeats.
+
+    Attributes
+    ----------
+    of : ndarray of shape (N,), int
+        Index of that filter, or -1.
+    cosine : ndarray of shape (N,)
+        Signed cosine with it (0 where there is none).
+    shift : ndarray of shape (N, 2), int
+        By how many rows and columns that filter moves to lie on this one.
+    """
+
+    of: Array
+    cosine: Array
+    shift: Array
+
+
+def find_duplicates(weight: Array, alive: Array) -> Duplicates:
+    """Find filters whose |cosine| with an earlier filter is above .9.
+
+    A filter is compared with the earlier ones that repeat none themselves, as
+    they are and moved by up to a third of the kernel (what leaves is lost).
+
+    Parameters
+    ----------
+    weight : ndarray of shape (N, C, kH, kW)
+    alive : ndarray of shape (N,), bool
+        Filters that are not dead; the others are no duplicates.
+    """
+    n, _, height, width = weight.shape
+    found = Duplicates(np.full(n, -1), np.zeros(n), np.zeros((n, 2), int))
+    flat = weight.reshape(n, -1).astype(np.float32)
+    norm = np.linalg.norm(flat, axis=1)
+    unit = flat / np.where(norm > 0, norm, 1)[:, None]
+    first = np.flatnonzero(alive)
+    _match(found, unit, unit, first, first, (0, 0))
+    shaped = unit.reshape(weight.shape)
+    for down, right in _shifts(height, width):
+        moved = _moved(shaped, down, right)
+        stays = _moved(_moved(shaped, -down, -right), down, right)
+        # a cosine above .9 needs that little is lost on either side
+        kept_by_it = (moved**2).sum((1, 2, 3)) > ALIKE**2
+        kept_here = (stays**2).sum((1, 2, 3)) > ALIKE**2
+        fresh = np.flatnonzero(alive & (found.of < 0) & kept_here)
+        models = np.flatnonzero(alive & (found.of < 0) & kept_by_it)
+        _match(found, unit, moved.reshape(n, -1), fresh, models, (down, right))
+    return found
+
+
+def _shifts(height: int, width: int) -> list[tuple[int, int]]:
+    far_y, far_x = height // 3, width // 3
+    steps = [(y, x) for y in range(-far_y, far_y + 1) for x in range(-far_x, far_x + 1) if (y, x) != (0, 0)]
+    return sorted(steps, key=lambda step: step[0] ** 2 + step[1] ** 2)
+
+
+def _moved(shaped: Array, down: int, right: int) -> Array:
+    """Move every kernel; what leaves is lost and zeros come in."""
+    height, width = shaped.shape[2:]
+    moved = np.zeros_like(shaped)
+    to_y, from_y = slice(max(down, 0), height + min(down, 0)), slice(max(-down, 0), height + min(-down, 0))
+    to_x, from_x = slice(max(right, 0), width + min(right, 0)), slice(max(-right, 0), width + min(-right, 0))
+    moved[:, :, to_y, to_x] = shaped[:, :, from_y, from_x]
+    return moved
+
+
+def _match(
+    found: Duplicates, unit: Array, moved: Array, fresh: Array, models: Array, shift: tuple[int, int]
+) -> None:
+    """Match the filters `fresh`, in order, with earlier `models` as moved."""
+    originals = np.zeros(0, dtype=int)
+    remaining = models
+    for begin in range(0, len(fresh), _BLOCK):
+        rows = fresh[begin : begin + _BLOCK]
+        earlier = remaining[remaining <= rows[-1]]
+        remaining = remaining[remaining > rows[-1]]
+        candidates = np.concatenate([originals, earlier])
+        candidates = candidates[found.of[candidates] < 0]
+        if len(candidates) == 0:
+            continue
+        _match_block(found, unit, moved, rows, candidates, shift)
+        originals = candidates[found.of[candidates] < 0]
+
+
+def _match_block(
+    found: Duplicates, unit: Array, moved: Array, rows: Array, candidates: Array, shift: tuple[int, int]
+) -> None:
+    cosine = unit[rows] @ moved[candidates].T
+    alike = (np.abs(cosine) > ALIKE) & (candidates[None] < rows[:, None])
+    for i in np.flatnonzero(alike.any(axis=1)):
+        if found.of[rows[i]] >= 0:
+            continue
+        # only filters that are still originals: earlier rows of this block may have lost that
+        for j in np.flatnonzero(alike[i]):
+            if found.of[candidates[j]] < 0:
+                found.of[rows[i]] = candidates[j]
+                found.cosine[rows[i]] = cosine[i, j]
+                found.shift[rows[i]] = shift
+                break

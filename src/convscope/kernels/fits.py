@@ -1,0 +1,199 @@
+"""Fitting every model to many kernels at once.
+
+Each model is first scored on a coarse grid of parameters by one matrix
+product; the best grid point then starts a few damped Gauss-Newton steps, done
+for all kernels side by side (amplitudes are solved exactly at every step).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from convscope.kernels.models import Array, Grid, Model, models_for
+
+__all__ = ["Fit", "Fitter", "fitter_for", "project", "refine"]
+
+_CHUNK = 1024
+
+
+@dataclass
+class Fit:
+    """One model fitted to N kernels.
+
+    Attributes
+    ----------
+    explained : ndarray of shape (N,)
+        Share of each kernel's energy that the model explains.
+    parameters : ndarray of shape (P, N)
+    amplitudes : ndarray of shape (q, N)
+    """
+
+    model: Model
+    explained: Array
+    parameters: Array
+    amplitudes: Array
+
+
+class Fitter:
+    """The dictionaries of one kernel size, and the refinement."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.models = models_for(grid)
+        self.x, self.y = grid.coordinates()
+        self._atoms = [self._dictionary(model) for model in self.models]
+
+    def fit(self, kernels: Array) -> list[Fit]:
+        """Fit every model to unit-norm kernels of shape (N, D)."""
+        n = len(kernels)
+        fits = [self._empty(model, n) for model in self.models]
+        for begin in range(0, n, _CHUNK):
+            columns = np.ascontiguousarray(kernels[begin : begin + _CHUNK].T, dtype=np.float32)
+            stop = begin + columns.shape[1]
+            for fit, atoms in zip(fits, self._atoms, strict=True):
+                start = self.coarse(fit.model, atoms, columns)
+                e, p, a = refine(fit.model, self.x, self.y, columns, start, fit.model.steps)
+                fit.explained[begin:stop] = e
+                fit.parameters[:, begin:stop] = p
+                fit.amplitudes[:, begin:stop] = a
+        return fits
+
+    def atoms_of(self, model: Model) -> Array:
+        """Orthonormal atoms of a model, shape (q, M, D)."""
+        return self._atoms[self.models.index(model)]
+
+    def coarse(self, model: Model, atoms: Array, columns: Array) -> Array:
+        """Give the best grid point of each kernel, shape (P, N)."""
+        score = atoms[0] @ columns
+        np.square(score, out=score)
+        for other in atoms[1:]:
+            more = other @ columns
+            score += np.square(more, out=more)
+        return model.start[:, np.argmax(score, axis=0)]
+
+    def _empty(self, model: Model, n: int) -> Fit:
+        shape = len(model.parameters)
+        return Fit(
+            model,
+            np.zeros(n, np.float32),
+            np.zeros((shape, n), np.float32),
+            np.zeros((model.amplitudes, n), np.float32),
+        )
+
+    def _dictionary(self, model: Model) -> Array:
+        """Orthonormal atoms of every grid point, shape (q, M, D)."""
+        basis = np.stack(model.basis(self.x, self.y, model.start.astype(np.float64)))
+        for i in range(len(basis)):
+            for j in range(i):
+                basis[i] -= (basis[i] * basis[j]).sum(0) * basis[j]
+            norm = np.sqrt((basis[i] ** 2).sum(0))
+            basis[i] /= np.maximum(norm, 1e-9)
+            basis[i, :, norm < 1e-6] = 0
+        return np.ascontiguousarray(basis.transpose(0, 2, 1).astype(np.float32))
+
+
+@lru_cache(maxsize=32)
+def fitter_for(height: int, width: int) -> Fitter:
+    """Give the fitter of a size; it is built once."""
+    return Fitter(Grid(height, width))
+
+
+def refine(
+    model: Model, x: Array, y: Array, columns: Array, start: Array, steps: int
+) -> tuple[Array, Array, Array]:
+    """Improve the parameters of each column by damped Gauss-Newton steps.
+
+    A step that explains less is not taken and damps the next one.
+    """
+    lower, upper = model.lower[:, None], model.upper[:, None]
+    parameters = np.clip(start, lower, upper)
+    basis = model.basis(x, y, parameters)
+    amplitudes, explained = project(basis, columns)
+    damping = np.full(columns.shape[1], 1e-2, np.float32)
+    for _ in range(steps):
+        step = _gauss_newton(model, x, y, columns, parameters, basis, amplitudes, damping)
+        trial = np.clip(parameters + step, lower, upper)
+        trial_basis = model.basis(x, y, trial)
+        trial_amplitudes, trial_explained = project(trial_basis, columns)
+        better = trial_explained > explained
+        np.copyto(parameters, trial, where=better)
+        np.copyto(amplitudes, trial_amplitudes, where=better)
+        np.copyto(explained, trial_explained, where=better)
+        for old, new in zip(basis, trial_basis, strict=True):
+            np.copyto(old, new, where=better)
+        damping *= np.where(better, np.float32(0.3), np.float32(10.0))
+    return explained, parameters, amplitudes
+
+
+def project(basis: list[Array], columns: Array) -> tuple[Array, Array]:
+    """Solve for the amplitudes of each column; give them (q, N) and the energy they explain (N,)."""
+    gram = [[_dot(a, b) for b in basis[: i + 1]] for i, a in enumerate(basis)]
+    right = [_dot(a, columns) for a in basis]
+    solution = np.stack(_solve(gram, right, np.float32(1e-6)))
+    return solution, sum(s * r for s, r in zip(solution, right, strict=True))
+
+
+def _gauss_newton(
+    model: Model,
+    x: Array,
+    y: Array,
+    columns: Array,
+    parameters: Array,
+    basis: list[Array],
+    amplitudes: Array,
+    damping: Array,
+) -> Array:
+    """One step of the non-linear parameters, shape (P, N)."""
+    value = sum(a * b for a, b in zip(amplitudes, basis, strict=True))
+    residual = columns - value
+    delta = np.float32(2e-3)
+    jacobian = list(basis)
+    for i in range(len(parameters)):
+        moved = parameters.copy()
+        moved[i] += delta
+        shifted = model.basis(x, y, moved)
+        change = sum(a * b for a, b in zip(amplitudes, shifted, strict=True))
+        jacobian.append((change - value) / delta)
+    gram = [[_dot(a, b) for b in jacobian[: i + 1]] for i, a in enumerate(jacobian)]
+    for i, row in enumerate(gram):
+        row[i] = row[i] * (1 + damping)
+    solution = _solve(gram, [_dot(a, residual) for a in jacobian], np.float32(1e-6))
+    step = np.stack(solution[len(basis) :])
+    return np.asarray(np.clip(step, -0.5, 0.5))
+
+
+def _dot(a: Array, b: Array) -> Array:
+    return np.asarray(np.einsum("dn,dn->n", a, b))
+
+
+def _solve(gram: list[list[Array]], right: list[Array], ridge: np.float32) -> list[Array]:
+    """Cholesky of many small systems at once; `gram` holds lower triangles of (N,) arrays."""
+    k = len(right)
+    factor: list[list[Array]] = [[] for _ in range(k)]
+    scale = [g[i] for i, g in enumerate(gram)]
+    for i in range(k):
+        for j in range(i + 1):
+            value = gram[i][j].copy()
+            for m in range(j):
+                value -= factor[i][m] * factor[j][m]
+            if i == j:
+                value = np.sqrt(np.maximum(value, ridge * scale[i] + np.float32(1e-12)))
+            else:
+                value /= factor[j][j]
+            factor[i].append(value)
+    forward: list[Array] = []
+    for i in range(k):
+        value = right[i].copy()
+        for m in range(i):
+            value -= factor[i][m] * forward[m]
+        forward.append(value / factor[i][i])
+    solution = forward
+    for i in reversed(range(k)):
+        value = forward[i]
+        for m in range(i + 1, k):
+            value = value - factor[m][i] * solution[m]
+        solution[i] = value / factor[i][i]
+    return solution

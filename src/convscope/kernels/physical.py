@@ -1,0 +1,91 @@
+"""From fitted parameters to physical ones: degrees, pixels, wavelengths."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convscope.kernels.fits import Fit
+from convscope.kernels.models import Array
+
+__all__ = ["FIELDS", "best_of_shape", "physical"]
+
+FIELDS = ("angle", "direction", "sigma", "aspect", "wavelength", "phase", "centre_x", "centre_y")
+
+
+def physical(fit: Fit) -> dict[str, Array]:
+    """Give `FIELDS` of one model's fits, each of shape (N,), NaN where it has no such parameter.
+
+    angle is the direction of the stripes in [0, 180) degrees (of a blob: its
+    long axis; of a saddle: one of the two zero lines, in [0, 90)); direction
+    points to where an edge is positive; sigma is across the stripes, in pixels;
+    aspect is sigma across over sigma along (the gamma of the Gabor formula);
+    phase is in degrees, 0 for a cosine positive in the middle.
+    """
+    model, p, a = fit.model, fit.parameters, fit.amplitudes
+    n = p.shape[1]
+    found = {name: np.full(n, np.nan, np.float32) for name in FIELDS}
+    place = {name: i for i, name in enumerate(model.parameters)}
+    for name in ("sigma", "sigma_u"):
+        if name in place:
+            found["sigma"] = np.exp(p[place[name]])
+    if "cx" in place:
+        found["centre_x"], found["centre_y"] = p[place["cx"]], p[place["cy"]]
+    phi = _phi(model.shape, place, p, a)
+    if "sigma_v" in place:
+        found["aspect"] = np.exp(p[place["sigma_u"]] - p[place["sigma_v"]])
+    if model.shape == "gaussian-0" and "phi" in place:
+        _lay_along(found, phi)
+    elif phi is not None:
+        found["angle"] = (phi + 90) % (90 if model.shape == "saddle" else 180)
+    if model.order == 1 and phi is not None:
+        found["direction"] = phi % 360
+    if "wavelength" in place:
+        found["wavelength"] = np.exp(p[place["wavelength"]])
+        stretch = p[place["stretch"]] if "stretch" in place else np.zeros(n, np.float32)
+        found["aspect"] = np.exp(-stretch)
+        assert phi is not None
+        found["phase"] = _phase(phi, a)
+    return found
+
+
+def _phi(shape: str, place: dict[str, int], p: Array, a: Array) -> Array | None:
+    """Angle across the stripes in degrees, towards the positive side of an edge."""
+    if "phi" in place:
+        phi = np.degrees(p[place["phi"]])
+        return np.asarray(phi + 180 * (a[0] < 0) if shape == "gaussian-1" else phi)
+    if shape in ("gaussian-1", "emboss"):
+        return np.asarray(np.degrees(np.arctan2(a[1], a[0])))
+    if shape == "saddle":
+        # the positive ridge lies at half this angle, the zero lines 45 degrees from it
+        return np.asarray(np.degrees(0.5 * np.arctan2(a[0], a[1])) - 45)
+    return None
+
+
+def _lay_along(found: dict[str, Array], phi: Array | None) -> None:
+    """A blob's stripes run along its long axis, whichever of its two sigmas that is."""
+    assert phi is not None
+    across_is_long = found["aspect"] > 1
+    found["angle"] = (phi + np.where(across_is_long, 0, 90)) % 180
+    found["sigma"] = np.where(across_is_long, found["sigma"] / found["aspect"], found["sigma"])
+    found["aspect"] = np.where(across_is_long, 1 / found["aspect"], found["aspect"])
+
+
+def _phase(phi: Array, a: Array) -> Array:
+    """Phase of a cos + b sin, seen along the direction of `phi` brought into [-90, 90)."""
+    phase = np.degrees(np.arctan2(a[1], a[0]))
+    turned = ((phi + 90) % 360) >= 180
+    return np.asarray(np.where(turned, -phase, phase))
+
+
+def best_of_shape(fits: list[Fit], physicals: list[dict[str, Array]], shape: str) -> dict[str, Array] | None:
+    """Give explained energy and `FIELDS` of the best variant of a shape for each kernel."""
+    members = [(f, q) for f, q in zip(fits, physicals, strict=True) if f.model.shape == shape]
+    if not members:
+        return None
+    best = {"explained": np.clip(members[0][0].explained, 0, 1), **members[0][1]}
+    for fit, values in members[1:]:
+        better = fit.explained > best["explained"]
+        best["explained"] = np.where(better, np.clip(fit.explained, 0, 1), best["explained"])
+        for name in FIELDS:
+            best[name] = np.where(better, values[name], best[name])
+    return best

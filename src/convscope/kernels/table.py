@@ -1,0 +1,405 @@
+"""Judging one kernel (`verdict`) and a whole layer (`judge`)."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+
+from convscope.errors import DtypeError, InvalidValue
+from convscope.kernels.classics import bank, bank_for
+from convscope.kernels.colour import name_colours
+from convscope.kernels.duplicates import Duplicates, find_duplicates
+from convscope.kernels.examine import Columns, examine
+from convscope.kernels.families import FAMILIES
+from convscope.kernels.layer import Layer, describe
+from convscope.kernels.models import Array
+from convscope.kernels.nulls import null_for
+from convscope.kernels.scores import SHAPES
+from convscope.kernels.spectrum import PASSBANDS
+from convscope.kernels.symmetry import SYMMETRIES
+from convscope.kernels.verdicts import ClassicMatch, ColourPart, Duplicate, ShapeFit, Verdict
+from convscope.result import Result, plain
+
+__all__ = ["KernelTable", "judge", "verdict"]
+
+LARGEST = 31
+DEAD = 0.01
+_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class KernelTable(Result, Sequence[Verdict]):
+    """Verdicts on all filters of a layer: a sequence of `Verdict`, and columns as arrays.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (K, C, kH, kW)
+    channels : str or None
+    stride : int
+    columns : dict of ndarray
+        One row per filter; `family`, `runner_up`, `passband` and `symmetry` hold
+        positions in `FAMILIES`, `PASSBANDS` and `SYMMETRIES`. Missing numbers are NaN or -1.
+    null_samples : int
+    node : str
+        Where the weight comes from, if it was said.
+    """
+
+    weight: Array = field(repr=False)
+    channels: str | None
+    stride: int
+    columns: Columns = field(repr=False)
+    null_samples: int
+    node: str = ""
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    @overload
+    def __getitem__(self, index: int) -> Verdict: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Verdict]: ...
+    def __getitem__(self, index: int | slice) -> Verdict | list[Verdict]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there are {len(self)} filters; got index {index}")
+        return _row(self, index % len(self))
+
+    def __iter__(self) -> Iterator[Verdict]:
+        return (self[i] for i in range(len(self)))
+
+    @property
+    def family(self) -> Array:
+        """The family of each filter as text."""
+        return np.array(FAMILIES)[self.columns["family"]]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many filters each family has, most first."""
+        return dict(Counter(self.family.tolist()).most_common())
+
+    @property
+    def layer(self) -> Layer:
+        """The view of the whole layer: findings, coverage, CNN Filter DB measures."""
+        return describe(self.weight, self.columns, self.stride)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the layer view and every verdict as plain Python."""
+        return {
+            "node": self.node,
+            "shape": list(self.weight.shape),
+            "channels": self.channels,
+            "stride": self.stride,
+            "null_samples": self.null_samples,
+            "counts": self.counts,
+            "layer": plain(self.layer),
+            "verdicts": [verdict.to_dict() for verdict in self],
+        }
+
+
+def verdict(a: Any, *, channels: str | None = None, stride: int = 1) -> Verdict:
+    """Say what kind of filter a kernel is.
+
+    Parameters
+    ----------
+    a : array_like of shape (kH, kW) or (C, kH, kW)
+        One kernel, or one filter; sides 1 to 31. Whole numbers are converted to
+        floating point.
+    channels : "RGB", "BGR" or None
+        What the three channels of a filter are, for the colour part.
+    stride : int
+        Stride of the layer, for `aliased`.
+
+    Raises
+    ------
+    InvalidValue
+        If the array is empty, has another number of dimensions or NaN or
+        infinity in it, is larger than 31 x 31, or `channels` does not fit.
+    DtypeError
+        If it does not hold real numbers.
+
+    Examples
+    --------
+    >>> v = verdict([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    >>> v.family, v.derivative_order, round(v.orientation), round(v.direction) % 360
+    ('edge', 1, 90, 0)
+    >>> v.classic.name, v.classic.angle
+    ('Sobel x', 0.0)
+    """
+    array = _checked(a, "verdict")
+    if array.ndim not in (2, 3):
+        raise InvalidValue(
+            f"verdict: a kernel is (kH, kW) and a filter (C, kH, kW); got shape {array.shape}."
+        )
+    weight = array.reshape(1, *((1,) if array.ndim == 2 else ()), *array.shape)
+    return judge(weight, channels, stride)[0]
+
+
+def judge(weight: Any, channels: str | None = None, stride: int = 1, *, node: str = "") -> KernelTable:
+    """Judge all filters of a layer at once.
+
+    Parameters
+    ----------
+    weight : array_like of shape (K, C, kH, kW)
+    channels : "RGB", "BGR" or None
+    stride : int
+    node : str
+        A name to keep with the table.
+
+    Raises
+    ------
+    InvalidValue, DtypeError
+        As `verdict`.
+
+    Examples
+    --------
+    >>> table = judge(np.stack([bank["sobel-x"].array, bank["box"].array])[:, None])
+    >>> table.family.tolist()
+    ['edge', 'smoothing']
+    """
+    array = _checked(weight, "judge")
+    if array.ndim != 4:
+        raise InvalidValue(f"judge: weight must be (K, C, kH, kW); got shape {array.shape}.")
+    _check_channels(array.shape[1], channels)
+    if isinstance(stride, bool) or not isinstance(stride, int | np.integer) or stride < 1:
+        raise InvalidValue(f"judge: stride must be a whole number of at least 1; got {stride!r}.")
+    n, depth, height, width = array.shape
+    largest = np.abs(array).reshape(n, -1).max(axis=1)
+    alive = (largest > 0) & (largest >= DEAD * largest.max())
+    # scaled by each filter's largest value, so that tiny or huge weights neither vanish nor overflow
+    scaled = (array / np.where(largest > 0, largest, 1)[:, None, None, None]).astype(np.float32)
+    columns = _judge_alive(
+        scaled[alive].reshape(-1, depth, height * width), height, width, channels, int(stride)
+    )
+    columns = _spread(columns, alive)
+    columns["family"][~alive] = FAMILIES.index("dead")
+    columns["norm"] = np.linalg.norm(scaled.reshape(n, -1).astype(float), axis=1) * largest
+    _add_duplicates(columns, find_duplicates(scaled, alive))
+    samples = null_for(height, width, depth).samples if height * width > 1 and alive.any() else 0
+    return KernelTable(array, channels, int(stride), columns, samples, node)
+
+
+def _checked(a: Any, who: str) -> Array:
+    array = np.asarray(a)
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"{who}: the kernel must hold real numbers; got dtype {array.dtype}.")
+    if array.ndim == 0 or array.size == 0:
+        raise InvalidValue(f"{who}: the kernel must not be empty; got shape {array.shape}.")
+    array = array.astype(np.float64) if array.dtype.kind != "f" or array.dtype.itemsize < 4 else array
+    bad = ~np.isfinite(array)
+    if bad.any():
+        where = [int(i) for i in np.argwhere(bad)[0]]
+        raise InvalidValue(
+            f"{who}: the kernel must be finite; {int(bad.sum())} values are not, first at {where}."
+        )
+    if array.ndim >= 2 and max(array.shape[-2:]) > LARGEST:
+        height, width = array.shape[-2:]
+        raise InvalidValue(f"{who}: sides of 1 to {LARGEST} can be judged; got {height} x {width}.")
+    return array
+
+
+def _check_channels(depth: int, channels: str | None) -> None:
+    if channels is None:
+        return
+    if channels not in ("RGB", "BGR"):
+        raise InvalidValue(f'judge: channels must be "RGB", "BGR" or None; got {channels!r}.')
+    if depth != 3:
+        raise InvalidValue(f"judge: channels={channels!r} needs filters of 3 channels; got {depth}.")
+
+
+def _judge_alive(filters: Array, height: int, width: int, channels: str | None, stride: int) -> Columns:
+    """Judge filters of shape (n, C, D), in batches on all cores."""
+    if len(filters) == 0:
+        return {"family": np.zeros(0, int)}
+    if height * width == 1:
+        return _pointwise(filters)
+    null_for(height, width, filters.shape[1])  # made once, before the threads ask for it
+    batches = [filters[i : i + _BATCH] for i in range(0, len(filters), _BATCH)]
+    if len(batches) == 1:
+        return examine(filters, height, width, channels, stride)
+    with ThreadPoolExecutor(_workers()) as pool:
+        parts = list(pool.map(lambda b: examine(b, height, width, channels, stride), batches))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _workers() -> int:
+    chosen = os.environ.get("CONVSCOPE_THREADS", "")
+    if chosen.isdigit() and int(chosen) > 0:
+        return int(chosen)
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+_ONES = ("confidence", "explained", "even_share", "pattern_dc_gain", "p_value", "low", "anisotropy_p")
+_ZEROS = ("margin", "peak_frequency", "centroid", "middle", "high", "aliased", "anisotropy")
+
+
+def _pointwise(filters: Array) -> Columns:
+    """Columns of 1 x 1 filters: there is nothing spatial to measure."""
+    n = len(filters)
+    gain = np.abs(filters.sum((1, 2))) / np.abs(filters).sum((1, 2))
+    zero, one = np.zeros(n), np.ones(n)
+    return {
+        "family": np.full(n, FAMILIES.index("pointwise")),
+        "runner_up": np.full(n, -1),
+        "passband": np.zeros(n, int),
+        "symmetry": np.zeros(n, int),
+        "moment_order": np.zeros(n, int),
+        "derivative_order": np.full(n, -1),
+        "separable_rank": np.ones(n, int),
+        "dc_gain": gain,
+        "pattern": np.ones((n, 1), np.float32),
+        "shares": np.ones((n, 1), np.float32),
+        "direction_of_channels": filters[:, :, 0] / np.linalg.norm(filters[:, :, 0], axis=1)[:, None],
+        **dict.fromkeys(_ONES, one),
+        **dict.fromkeys(_ZEROS, zero),
+    }
+
+
+def _spread(columns: Columns, alive: Array) -> Columns:
+    """Put the rows of the filters that are alive into their places."""
+    if alive.all():
+        return columns
+    spread: Columns = {}
+    for name, values in columns.items():
+        missing = np.nan if values.dtype.kind == "f" else -1
+        whole = np.full((len(alive), *values.shape[1:]), missing, dtype=values.dtype)
+        whole[alive] = values
+        spread[name] = whole
+    return spread
+
+
+def _add_duplicates(columns: Columns, found: Duplicates) -> None:
+    columns["duplicate_of"] = found.of
+    columns["duplicate_cosine"] = found.cosine
+    columns["duplicate_shift"] = found.shift
+
+
+# ---- one row ------------------------------------------------------------------------------------
+
+
+def _row(table: KernelTable, i: int) -> Verdict:
+    columns = table.columns
+    depth, height, width = table.weight.shape[1:]
+    family = FAMILIES[int(columns["family"][i])]
+    dead = family == "dead"
+
+    def number(name: str, otherwise: float = 0.0) -> float:
+        value = float(columns[name][i]) if name in columns else otherwise
+        return otherwise if np.isnan(value) else value
+
+    def maybe(name: str) -> float | None:
+        value = float(columns[name][i]) if name in columns else np.nan
+        return None if np.isnan(value) else value
+
+    def index(name: str) -> int:
+        return int(columns[name][i]) if name in columns else -1
+
+    order, runner_up, repeats = index("derivative_order"), index("runner_up"), index("duplicate_of")
+    pattern = columns["pattern"][i] if "pattern" in columns and not dead else np.zeros(height * width)
+    shares = columns["shares"][i] if "shares" in columns and not dead else np.zeros(1)
+    return Verdict(
+        family=family,
+        confidence=1.0 if dead else number("confidence"),
+        runner_up=None if runner_up < 0 or dead else FAMILIES[runner_up],
+        margin=number("margin"),
+        p_value=number("p_value", 1.0),
+        explained=number("explained"),
+        passband=PASSBANDS[max(0, index("passband"))],
+        dc_gain=number("dc_gain"),
+        pattern_dc_gain=number("pattern_dc_gain"),
+        peak_frequency=number("peak_frequency"),
+        centroid=number("centroid"),
+        bandwidth=maybe("bandwidth"),
+        low=number("low"),
+        middle=number("middle"),
+        high=number("high"),
+        aliased=number("aliased"),
+        orientation=maybe("orientation"),
+        direction=maybe("direction"),
+        anisotropy=number("anisotropy"),
+        anisotropy_p=number("anisotropy_p", 1.0),
+        even_share=number("even_share"),
+        symmetry=SYMMETRIES[max(0, index("symmetry"))],
+        derivative_order=None if order < 0 or dead else order,
+        moment_order=max(0, index("moment_order")),
+        sigma=maybe("sigma"),
+        fits={} if dead else _shape_fits(columns, i),
+        classic=None if dead else _classic(columns, i, height, width),
+        colour=None if dead else _colour(columns, i),
+        channel_shares=tuple(float(s) for s in shares),
+        separability_p=maybe("separability_p"),
+        duplicate_of=None
+        if repeats < 0
+        else Duplicate(
+            repeats,
+            float(columns["duplicate_cosine"][i]),
+            (int(columns["duplicate_shift"][i, 0]), int(columns["duplicate_shift"][i, 1])),
+        ),
+        separable_rank=max(1, index("separable_rank")),
+        norm=number("norm"),
+        shape=(depth, height, width),
+        stride=table.stride,
+        null_samples=table.null_samples,
+        embossed="embossed" in columns and not dead and bool(columns["embossed"][i]),
+        pattern=np.asarray(pattern, dtype=float).reshape(height, width),
+    )
+
+
+def _shape_fits(columns: Columns, i: int) -> dict[str, ShapeFit]:
+    fits = {}
+    for shape in SHAPES:
+        if f"{shape}:explained" not in columns:
+            continue
+
+        def value(name: str, shape: str = shape) -> float | None:
+            number = float(columns[f"{shape}:{name}"][i])
+            return None if np.isnan(number) else number
+
+        x, y = value("centre_x"), value("centre_y")
+        fits[shape] = ShapeFit(
+            explained=value("explained") or 0.0,
+            p_value=value("p_value") or 0.0,
+            angle=value("angle"),
+            sigma=value("sigma"),
+            aspect=value("aspect"),
+            wavelength=value("wavelength"),
+            phase=value("phase"),
+            direction=value("direction"),
+            centre=None if x is None or y is None else (x, y),
+        )
+    return fits
+
+
+def _classic(columns: Columns, i: int, height: int, width: int) -> ClassicMatch | None:
+    if "classic" not in columns:
+        return None
+    key = bank_for(height, width)[1][int(columns["classic"][i])]
+    return ClassicMatch(
+        bank[key].name,
+        key,
+        float(columns["classic_angle"][i]),
+        float(columns["classic_p"][i]),
+        float(columns["classic_margin"][i]),
+    )
+
+
+def _colour(columns: Columns, i: int) -> ColourPart | None:
+    if "colour" not in columns:
+        return None
+    red, green, blue = (float(c) for c in columns["colour"][i])
+    opponent = float(columns["opponency"][i]) >= 2 / 3
+    low = float(columns["pattern_dc_gain"][i]) > 0.5
+    return ColourPart(
+        (red, green, blue),
+        str(name_colours(columns["colour"][i : i + 1].astype(float))[0]),
+        float(columns["achromatic"][i]),
+        "none" if not opponent else "single" if low else "double",
+        float(columns["shares"][i, 0]),
+    )
