@@ -54,7 +54,7 @@ GOOD = idx_bytes(np.arange(12, dtype=np.uint8).reshape(3, 4))
         (GOOD[:7], "2 lengths"),
         (GOOD[:-1], "truncated"),
         (GOOD[:13], "truncated"),
-        (GOOD + b"\0", "more than"),
+        (GOOD + b"\0", "more follows"),
         (b"\0\0\x08\x02" + b"\xff" * 8 + GOOD[12:], "header lies"),
         (b"\0\0\x0e\xff" + b"\xff" * 1020, "header lies"),
     ],

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from convscope.errors import FileError
+from convscope.errors import ConvscopeError, FileError
+from convscope.network import ImageInput
 
-__all__ = ["OLDEST_OPSET", "opset", "parse_model", "read_note"]
+__all__ = ["OLDEST_OPSET", "Notes", "opset", "parse_model", "read_notes"]
 
 OLDEST_OPSET = 7
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What ONNX has no words for, kept as JSON in the metadata under "convscope.input" and so on."""
+
+    input: ImageInput | None
+    classes: tuple[str, ...]
+    nodes: dict[str, dict[str, Any]]
 
 
 def parse_model(content: bytes, file: Path) -> Any:
@@ -46,15 +57,32 @@ def opset(model: Any, file: Path) -> int:
     return version
 
 
-def read_note(model: Any, name: str, file: Path) -> Any:
-    """Give what `convscope.<name>` in the metadata says in JSON, or None."""
-    for item in model.metadata_props:
-        if item.key == f"convscope.{name}":
-            try:
-                return json.loads(item.value)
-            except ValueError as error:
-                raise FileError(f"{file}: the metadata 'convscope.{name}' is not JSON: {error}.") from error
-    return None
+def read_notes(model: Any, file: Path) -> Notes:
+    """Read what `save` stored in the metadata; refuse what has another form."""
+    texts = {item.key: item.value for item in model.metadata_props}
+    found: dict[str, Any] = {}
+    for name in ("input", "classes", "nodes"):
+        text = texts.get(f"convscope.{name}", "null")
+        try:
+            found[name] = _NOTES[name](json.loads(text))
+        except (ValueError, TypeError, AttributeError, ConvscopeError) as error:
+            raise FileError(f"{file}: the metadata 'convscope.{name}' cannot be read: {error}") from error
+    return Notes(**found)
+
+
+def _read_input(value: Any) -> ImageInput | None:
+    return None if value is None else ImageInput.from_dict(dict(value))
+
+
+def _read_classes(value: Any) -> tuple[str, ...]:
+    return () if value is None else tuple(str(name) for name in value)
+
+
+def _read_nodes(value: Any) -> dict[str, dict[str, Any]]:
+    return {} if value is None else {str(name): dict(note) for name, note in dict(value).items()}
+
+
+_NOTES = {"input": _read_input, "classes": _read_classes, "nodes": _read_nodes}
 
 
 def _load_external_data(model: Any, file: Path) -> None:

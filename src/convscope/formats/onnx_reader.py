@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import ConvscopeError, FileError, InvalidValue
-from convscope.formats.onnx_file import opset, read_note
+from convscope.errors import ConvscopeError, FileError
+from convscope.formats.onnx_file import opset, read_notes
 from convscope.formats.onnx_operators import READERS
 from convscope.formats.onnx_operators.registry import CannotRead, Operator
 from convscope.layers import Layer
-from convscope.network import ImageInput, Network, Node
+from convscope.network import Network, Node
 
 __all__ = ["GraphReader", "read_network"]
 
@@ -112,6 +112,8 @@ def read_network(model: Any, file: Path, input_shape: tuple[int, ...] | None = N
     graph = model.graph
     _refuse_unknown_operators(graph, file)
     reader, input_name = _begin(model, file, input_shape)
+    notes = read_notes(model, file)
+    reader.notes = notes.nodes
     for operator in _operators(graph, version, {input_name}, file):
         try:
             READERS[operator.kind](operator, reader)
@@ -124,8 +126,6 @@ def read_network(model: Any, file: Path, input_shape: tuple[int, ...] | None = N
             outputs.append(reader.source(output.name))
         except CannotRead as error:
             raise FileError(f"{file}: no node gives the output {output.name!r}.") from error
-    described = read_note(model, "input", file)
-    classes = read_note(model, "classes", file) or ()
     try:
         return Network(
             list(reader.nodes.values()),
@@ -133,8 +133,8 @@ def read_network(model: Any, file: Path, input_shape: tuple[int, ...] | None = N
             input_name=input_name,
             outputs=tuple(dict.fromkeys(outputs)),
             name=graph.name,
-            input=None if described is None else ImageInput.from_dict(described),
-            classes=tuple(str(name) for name in classes),
+            input=notes.input,
+            classes=notes.classes,
         )
     except ConvscopeError as error:
         raise FileError(f"{file}: {error}") from error
@@ -176,10 +176,11 @@ def _begin(model: Any, file: Path, input_shape: tuple[int, ...] | None) -> tuple
     reader = GraphReader(inputs[0].name, image, lengths[0] or None, _FLOATS[tensor.elem_type])
     for weight in graph.initializer:
         try:
+            if any(length < 0 for length in weight.dims):  # numpy would take -1 for "whatever is left"
+                raise ValueError(f"its shape is {list(weight.dims)}")
             reader.constants[weight.name] = numpy_helper.to_array(weight)
         except (ValueError, TypeError, KeyError) as error:
             raise FileError(f"{file}: the initialiser {weight.name!r} is broken: {error}.") from error
-    reader.notes = read_note(model, "nodes", file) or {}
     reader.uses.update(value for node in graph.node for value in node.input)
     reader.uses.update(value.name for value in graph.output)
     return reader, inputs[0].name
@@ -197,7 +198,7 @@ def _operators(graph: Any, version: int, taken: set[str], file: Path) -> list[Op
         taken.add(name)
         try:
             attributes = {item.name: _attribute(item) for item in node.attribute}
-        except (ValueError, TypeError, KeyError, InvalidValue) as error:
+        except (ValueError, TypeError, KeyError) as error:
             where = f"{node.op_type} node {name!r}"
             raise FileError(f"{file}: {where} has a broken attribute: {error}.") from error
         inputs, outputs = tuple(node.input), tuple(node.output)

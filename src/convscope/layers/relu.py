@@ -48,6 +48,7 @@ class ReLU(Layer):
         """Let through what the rule lets through."""
         check_rule(rule)
         if rule == "gradient":
-            return ops.relu_grad(grad, cache), {}
+            out = context.array("input gradient", cache.shape, cache.dtype)
+            return ops.relu_grad(grad, cache, out=out), {}
         positive = ops.relu(grad)
         return (positive if rule == "deconvnet" else ops.relu_grad(positive, cache)), {}

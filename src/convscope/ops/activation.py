@@ -39,8 +39,10 @@ def relu(x: Array, *, out: Array | None = None) -> Array:
     return cast(Array, get("relu")(x, out=out))
 
 
-def relu_grad(grad: Array, y: Array) -> Array:
+def relu_grad(grad: Array, y: Array, *, out: Array | None = None) -> Array:
     """Let the gradient through where the output `y` of `relu` is above 0 (at 0 it is taken as 0).
+
+    `out` is an ndarray of the same shape to write to; it may be `grad` itself.
 
     Examples
     --------
@@ -49,7 +51,8 @@ def relu_grad(grad: Array, y: Array) -> Array:
     array([0., 7.])
     """
     _check_pair("relu_grad", grad, y)
-    return cast(Array, get("relu_grad")(grad, y))
+    check_out("relu_grad", out, y.shape, y.dtype, grad, in_place=True)
+    return cast(Array, get("relu_grad")(grad, y, out=out))
 
 
 def tanh(x: Array) -> Array:

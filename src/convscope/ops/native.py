@@ -347,8 +347,8 @@ def relu(x: Array, *, out: Array | None = None) -> Array:
     return _shaped(y, out)
 
 
-def relu_grad(grad: Array, y: Array) -> Array:
+def relu_grad(grad: Array, y: Array, *, out: Array | None = None) -> Array:
     """See `convscope.ops.relu_grad`."""
-    dx = _like(y, None)
+    dx = _like(y, out)
     _core.relu_grad(_channels_last(grad), _channels_last(y), dx)
-    return _shaped(dx, None)
+    return _shaped(dx, out)

@@ -57,7 +57,9 @@ def check_fits(net: Network, data: Dataset, who: str) -> None:
         try:
             net.shapes(shape)
         except InvalidValue as error:
-            raise InvalidValue(f"{who}: the network takes {net.input_shape} and cannot take {shape}: {error}") from error
+            raise InvalidValue(
+                f"{who}: the network takes {net.input_shape} and cannot take {shape}: {error}"
+            ) from error
     _, classes = scores_of(net, who)
     if data.y.max() >= classes:
         raise InvalidValue(

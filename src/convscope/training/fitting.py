@@ -13,8 +13,8 @@ from convscope.network import Network
 from convscope.training.checks import Labelled, as_dataset, check_batch_size, check_fits, check_whole
 from convscope.training.evaluation import evaluate
 from convscope.training.history import BatchRecord, EpochRecord, History
-from convscope.training.losses import scores_of
 from convscope.training.loop import Loop, Weights
+from convscope.training.losses import scores_of
 from convscope.training.optimizer import SGD, Optimizer
 from convscope.training.schedule import Schedule
 

@@ -56,9 +56,15 @@ def scores_of(net: Network, who: str) -> tuple[str, int]:
     name = net.outputs[0]
     shape = net.shapes()[name]
     if any(length != 1 for length in shape[2:]):
-        raise InvalidValue(f"{who}: the output must be one vector for each image; {name!r} gives {shape[1:]}.")
+        raise InvalidValue(
+            f"{who}: the output must be one vector for each image; {name!r} gives {shape[1:]}."
+        )
     node = net.nodes[name]
     # A softmax at the end is left to the loss: taken together they are exact where its result rounds to 0.
-    if isinstance(node.layer, Softmax) and node.inputs[0] in net.nodes and node.layer.axis in (1, 1 - len(shape)):
+    if (
+        isinstance(node.layer, Softmax)
+        and node.inputs[0] in net.nodes
+        and node.layer.axis in (1, 1 - len(shape))
+    ):
         name = node.inputs[0]
     return name, shape[1]

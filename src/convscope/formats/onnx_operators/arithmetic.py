@@ -35,7 +35,9 @@ def read_add(operator: Operator, graph: GraphReader) -> None:
     before = graph.only_used_here(value)
     if before is not None and isinstance(before.layer, Linear) and "bias" not in before.layer.parameters:
         graph.join(operator, before, Linear(before.layer.parameters["weight"], shift))
-    elif before is not None and before.name == f"{operator.name}/scale" and before.layer.kind == "ChannelScale":
+    elif (
+        before is not None and before.name == f"{operator.name}/scale" and before.layer.kind == "ChannelScale"
+    ):
         graph.join(operator, before, ChannelScale(before.layer.parameters["weight"], shift))
     else:
         graph.add(operator, ChannelScale(np.ones_like(shift), shift), (value,))
@@ -64,7 +66,8 @@ def write_add(node: Node, layer: Add, graph: GraphWriter) -> None:
 def write_channel_scale(node: Node, layer: ChannelScale, graph: GraphWriter) -> None:
     shape = (-1,) + (1,) * (len(graph.shapes[node.inputs[0]]) - 2)
     scale, shift = (
-        graph.constant(f"{node.name}.{name}", array.reshape(shape)) for name, array in layer.parameters.items()
+        graph.constant(f"{node.name}.{name}", array.reshape(shape))
+        for name, array in layer.parameters.items()
     )
     scaled = graph.emit("Mul", f"{node.name}/scale", [*node.inputs, scale])
     graph.emit("Add", node.name, [scaled, shift])
@@ -86,7 +89,9 @@ def _by_channel(
     """Give one number for each channel of a value of `shape`, or refuse what varies along other axes."""
     lengths = (1,) * (len(shape) - constant.ndim) + constant.shape
     allowed = (1, shape[1], *(1 for _ in shape[2:]))
-    if len(lengths) != len(shape) or any(n not in (1, most) for n, most in zip(lengths, allowed, strict=True)):
+    if len(lengths) != len(shape) or any(
+        n not in (1, most) for n, most in zip(lengths, allowed, strict=True)
+    ):
         raise CannotRead(
             f"a constant must have one number for each of the {shape[1]} channels or one in all; "
             f"got shape {constant.shape} for {value!r} of shape {shape} (one image)"

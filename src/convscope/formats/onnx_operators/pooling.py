@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 from convscope.formats.onnx_operators.registry import CannotRead, Operator, reads, writes
@@ -30,7 +31,7 @@ def read_max_pool(operator: Operator, graph: GraphReader) -> None:
 @writes("MaxPool2d")
 def write_max_pool(node: Node, layer: MaxPool2d, graph: GraphWriter) -> None:
     attributes = window_attributes(layer, graph.shapes[node.inputs[0]])
-    graph.emit("MaxPool", node.name, node.inputs, ceil_mode=int(layer.ceil_mode), **attributes)
+    graph.emit("MaxPool", node.name, node.inputs, ceil_mode=_ceil_mode(node, layer, graph), **attributes)
 
 
 @reads("AveragePool")
@@ -51,9 +52,20 @@ def read_average_pool(operator: Operator, graph: GraphReader) -> None:
 def write_average_pool(node: Node, layer: AvgPool2d, graph: GraphWriter) -> None:
     attributes = window_attributes(layer, graph.shapes[node.inputs[0]])
     del attributes["dilations"]  # came with opset 19
-    attributes["ceil_mode"] = int(layer.ceil_mode)
+    attributes["ceil_mode"] = _ceil_mode(node, layer, graph)
     attributes["count_include_pad"] = int(layer.count_include_pad)
     graph.emit("AveragePool", node.name, node.inputs, **attributes)
+
+
+def _ceil_mode(node: Node, layer: MaxPool2d | AvgPool2d, graph: GraphWriter) -> int:
+    """Give 0 where rounding up changes nothing.
+
+    A window that would begin in the padding at the end is left out by PyTorch, ONNX Runtime and
+    convscope; the shapes that onnx's own checker infers for ceil_mode=1 count it.
+    """
+    shape, floored = graph.shapes[node.inputs[0]], copy.copy(layer)
+    floored.ceil_mode = False
+    return int(floored.output_shape(shape) != layer.output_shape(shape))
 
 
 @reads("GlobalAveragePool")

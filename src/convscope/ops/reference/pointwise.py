@@ -26,9 +26,9 @@ def relu(x: Array, *, out: Array | None = None) -> Array:
     return y
 
 
-def relu_grad(grad: Array, y: Array) -> Array:
+def relu_grad(grad: Array, y: Array, *, out: Array | None = None) -> Array:
     """Let the gradient through where the output is above 0."""
-    return give(np.where(y > 0, grad, grad.dtype.type(0)), None)
+    return give(np.where(y > 0, grad, grad.dtype.type(0)), out)
 
 
 def tanh(x: Array) -> Array:
