@@ -232,3 +232,27 @@ def dense_cases(draw: st.DrawFn, images: bool = False) -> DenseCase:
         memory=draw(st.tuples(_memory, _memory, _memory)),
         seed=draw(_seeds),
     )
+
+
+@st.composite
+def large_conv_cases(draw: st.DrawFn) -> ConvCase:
+    """Draw a convolution large enough to fill, and to overflow by a little, the tiles of a compiled core."""
+    groups = draw(st.sampled_from([1, 1, 1, 2]))
+    kernel = draw(st.sampled_from([(1, 1), (3, 3), (3, 3), (5, 3), (7, 7)]))
+    rows, columns = draw(_pair(0, 3))
+    return ConvCase(
+        n=draw(st.integers(1, 3)),
+        c_in=groups * draw(st.sampled_from([1, 3, 15, 16, 17, 33, 64])),
+        c_out=groups * draw(st.sampled_from([1, 10, 16, 31, 32, 33, 65])),
+        h=draw(st.integers(7, 30)),
+        w=draw(st.integers(7, 30)),
+        kernel=kernel,
+        stride=draw(st.sampled_from([(1, 1), (1, 1), (2, 2), (2, 1)])),
+        padding=((rows, rows), (columns, columns)),
+        dilation=(1, 1),
+        groups=groups,
+        bias=draw(st.booleans()),
+        dtype=draw(_dtypes),
+        memory=draw(st.tuples(_memory, _memory, _memory)),
+        seed=draw(_seeds),
+    )

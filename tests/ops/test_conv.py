@@ -11,7 +11,7 @@ from scipy.signal import correlate2d
 from convscope import ops
 from convscope.errors import DtypeError, InvalidValue
 from differences import check_gradient
-from draws import ConvCase, conv_cases, drawn, in_memory
+from draws import ConvCase, conv_cases, drawn, in_memory, large_conv_cases
 from oracle import tensor
 from tolerance import assert_within, sum_bound
 
@@ -38,6 +38,27 @@ def magnitudes(case: ConvCase, x, weight, bias, grad):
     return torch_conv(case, *wide)[:3]
 
 
+def compare_with_pytorch(case: ConvCase) -> None:
+    """Check y, dx, dweight and dbias against PyTorch, each within the bound of a direct sum."""
+    x, weight, bias, rng = case.arrays()
+    options = case.settings | {"algorithm": "direct"}
+    y = ops.conv2d(x, weight, bias, **options)
+    grad = in_memory(rng.normal(size=y.shape).astype(case.dtype), case.memory[2])
+    dx = ops.conv2d_grad_input(grad, weight, x.shape, **options)
+    dweight = ops.conv2d_grad_weight(x, grad, case.kernel, **options)
+    expected = torch_conv(case, x, weight, bias, grad)
+    y_size, dx_size, dweight_size = magnitudes(case, x, weight, bias, grad)
+    taps = case.kernel[0] * case.kernel[1]
+    cells = case.n * y.shape[2] * y.shape[3]
+    c_in, c_out = case.c_in // case.groups, case.c_out // case.groups
+    assert_within(y, expected[0], sum_bound(c_in * taps + 1, y_size, case.dtype), "y")
+    assert_within(dx, expected[1], sum_bound(c_out * taps, dx_size, case.dtype), "dx")
+    assert_within(dweight, expected[2], sum_bound(cells, dweight_size, case.dtype), "dweight")
+    dbias = ops.conv2d_grad_bias(grad)
+    bound = sum_bound(cells, np.abs(grad).sum(axis=(0, 2, 3), dtype=np.float64), case.dtype)
+    assert_within(dbias, grad.sum(axis=(0, 2, 3)), bound, "dbias")
+
+
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 def test_agrees_with_pytorch_on_500_drawn_configurations(core: str) -> None:
     seen = set()
@@ -46,25 +67,14 @@ def test_agrees_with_pytorch_on_500_drawn_configurations(core: str) -> None:
     @given(conv_cases())
     def check(case: ConvCase) -> None:
         seen.add(case)
-        x, weight, bias, rng = case.arrays()
-        y = ops.conv2d(x, weight, bias, algorithm="direct", **case.settings)
-        grad = in_memory(rng.normal(size=y.shape).astype(case.dtype), case.memory[2])
-        dx = ops.conv2d_grad_input(grad, weight, x.shape, algorithm="direct", **case.settings)
-        dweight = ops.conv2d_grad_weight(x, grad, case.kernel, algorithm="direct", **case.settings)
-        expected = torch_conv(case, x, weight, bias, grad)
-        y_size, dx_size, dweight_size = magnitudes(case, x, weight, bias, grad)
-        taps = case.kernel[0] * case.kernel[1]
-        cells = case.n * y.shape[2] * y.shape[3]
-        c_in, c_out = case.c_in // case.groups, case.c_out // case.groups
-        assert_within(y, expected[0], sum_bound(c_in * taps + 1, y_size, case.dtype), "y")
-        assert_within(dx, expected[1], sum_bound(c_out * taps, dx_size, case.dtype), "dx")
-        assert_within(dweight, expected[2], sum_bound(cells, dweight_size, case.dtype), "dweight")
-        dbias = ops.conv2d_grad_bias(grad)
-        bound = sum_bound(cells, np.abs(grad).sum(axis=(0, 2, 3), dtype=np.float64), case.dtype)
-        assert_within(dbias, grad.sum(axis=(0, 2, 3)), bound, "dbias")
+        compare_with_pytorch(case)
 
     check()
     assert len(seen) >= 500
+
+
+def test_agrees_with_pytorch_on_sizes_that_fill_tiles(core: str) -> None:
+    drawn(60)(given(large_conv_cases())(compare_with_pytorch))()
 
 
 def test_agrees_with_scipy(core: str) -> None:
