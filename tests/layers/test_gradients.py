@@ -136,7 +136,9 @@ def test_gradients(name: str) -> None:
     for key, value in layer.parameters.items():
 
         def of_parameter(p: np.ndarray, key: str = key, value: np.ndarray = value) -> np.ndarray:
-            layer.parameters[key] = p * layer._mask if isinstance(layer, TableConv2d) and key == "weight" else p
+            layer.parameters[key] = (
+                p * layer._mask if isinstance(layer, TableConv2d) and key == "weight" else p
+            )
             try:
                 return layer.forward(*inputs, context=context)[0]
             finally:

@@ -41,7 +41,10 @@ def plain_norm(channels: int, **settings: float) -> BatchNorm:
     ("make", "message"),
     [
         (lambda: Conv2d(ones(2, 2)), "weight must have shape (C_out, C_in/groups, kH, kW); got (2, 2)"),
-        (lambda: Conv2d(ones(3, 1, 1, 1), groups=2), "groups must divide the number of filters; got groups=2"),
+        (
+            lambda: Conv2d(ones(3, 1, 1, 1), groups=2),
+            "groups must divide the number of filters; got groups=2",
+        ),
         (lambda: Conv2d(ones(3, 1, 1, 1), ones(2)), "bias must have shape (3,); got (2,)"),
         (lambda: Conv2d(ones(3, 1, 1, 1), stride=0), "stride must be an int of at least 1"),
         (lambda: Conv2d(ones(3, 1, 1, 1), stride=(1, 2, 3)), "stride must be an int of at least 1 or a pair"),
@@ -129,7 +132,12 @@ def test_windows() -> None:
 
 
 def test_settings_rebuild_the_layer() -> None:
-    for layer in (MaxPool2d(3, stride=2, padding=1), AvgPool2d(2, ceil_mode=True), Tanh(slope=2), Dropout(0.1)):
+    for layer in (
+        MaxPool2d(3, stride=2, padding=1),
+        AvgPool2d(2, ceil_mode=True),
+        Tanh(slope=2),
+        Dropout(0.1),
+    ):
         assert type(layer)(**layer.settings()).settings() == layer.settings()
     conv = Conv2d(ones(2, 1, 3, 3), stride=2, padding=1, groups=2)
     settings = conv.settings()
