@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -197,59 +198,72 @@ def place_kernel(
     strides = pair(op, "stride", stride)
     dilations = pair(op, "dilation", dilation)
     paddings = _padding_of_axes(op, padding)
-    pads: list[tuple[int, int]] = []
-    output: list[int] = []
+    found = []
     for axis in (0, 1):
-        settings = (kernel[axis], strides[axis], dilations[axis])
+        settings = (kernel[axis], strides[axis], paddings[axis], dilations[axis])
         try:
-            before, after = _resolve(paddings[axis], image[axis], *settings)
-            output.append(
-                pool_output_size(
-                    image[axis],
-                    settings[0],
-                    stride=settings[1],
-                    padding=(before, after),
-                    dilation=settings[2],
-                    ceil_mode=ceil_mode,
-                )
-            )
-        except (InvalidValue, DtypeError) as error:
+            found.append(_place_axis(image[axis], *settings, bool(ceil_mode)))
+        except InvalidValue as error:
             message = str(error).removeprefix("geometry: ")
-            raise type(error)(f"{op}: along the {_AXES[axis]}, {message}") from None
-        pads.append((before, after))
-    return Places(kernel, strides, (pads[0], pads[1]), dilations, (output[0], output[1]))
+            raise InvalidValue(f"{op}: along the {_AXES[axis]}, {message}") from None
+    (rows, oh), (columns, ow) = found
+    return Places(kernel, strides, (rows, columns), dilations, (oh, ow))
 
 
-def _padding_of_axes(op: str, padding: object) -> tuple[object, object]:
+@lru_cache(maxsize=1024)  # a network asks the same few questions again at every step
+def _place_axis(
+    size: int, kernel: int, stride: int, padding: tuple[int, int] | str, dilation: int, ceil_mode: bool
+) -> tuple[tuple[int, int], int]:
+    """Give the padding in pixels and the output size."""
+    pads = resolve_padding(padding, size, kernel, stride, dilation)
+    outputs = pool_output_size(
+        size, kernel, stride=stride, padding=pads, dilation=dilation, ceil_mode=ceil_mode
+    )
+    return pads, outputs
+
+
+def _padding_of_axes(op: str, padding: object) -> tuple[tuple[int, int] | str, tuple[int, int] | str]:
+    if isinstance(padding, str):
+        return padding, padding
     if isinstance(padding, tuple | list):
-        if len(padding) != 2:
-            raise InvalidValue(
-                f"{op}: padding must be a number, (rows, columns), ((top, bottom), (left, right)), "
-                f"'same', 'same_lower' or 'valid'; got {padding!r}."
-            )
-        return padding[0], padding[1]
-    return padding, padding
+        if len(padding) == 2:
+            rows, columns = padding
+            return _padding_of_axis(op, rows), _padding_of_axis(op, columns)
+        raise InvalidValue(
+            f"{op}: padding must be a number, (rows, columns), ((top, bottom), (left, right)), "
+            f"'same', 'same_lower' or 'valid'; got {padding!r}."
+        )
+    return (_padding_of_axis(op, padding),) * 2
 
 
-def _resolve(padding: object, size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    if isinstance(padding, list):
-        padding = tuple(padding)
-    return resolve_padding(padding, size, kernel, stride, dilation)  # type: ignore[arg-type]
+def _padding_of_axis(op: str, padding: object) -> tuple[int, int] | str:
+    return padding if isinstance(padding, str) else pair(op, "padding", padding, 0)
 
 
 def check_pool_windows(op: str, image: tuple[int, ...], places: Places) -> None:
     """Refuse a pooling of which a window would see padding only: it has no largest value and no mean."""
     for axis in (0, 1):
-        size, (before, _), stride = image[axis], places.padding[axis], places.stride[axis]
-        output, kernel, dilation = places.output[axis], places.kernel[axis], places.dilation[axis]
-        # a window that starts inside the image sees its first pixel; look at the others
-        leading = range(min(output, -(-before // stride)))
-        trailing = range(min(output, -(-(size + before) // stride)), output)
-        for index in (*leading, *trailing):
-            taps = range(index * stride - before, index * stride - before + kernel * dilation, dilation)
-            if not any(0 <= tap < size for tap in taps):
-                raise InvalidValue(
-                    f"{op}: every window must see at least one pixel; along the {_AXES[axis]}, {size}, "
-                    f"window {index} sees padding only, with kernel_size={kernel}, stride={stride}, "
-                    f"padding={places.padding[axis]}, dilation={dilation}."
-                )
+        size, kernel, stride = image[axis], places.kernel[axis], places.stride[axis]
+        padding, dilation = places.padding[axis], places.dilation[axis]
+        blind = _blind_window(size, kernel, stride, padding[0], dilation, places.output[axis])
+        if blind is not None:
+            raise InvalidValue(
+                f"{op}: every window must see at least one pixel; along the {_AXES[axis]}, {size}, "
+                f"window {blind} sees padding only, with kernel_size={kernel}, stride={stride}, "
+                f"padding={padding}, dilation={dilation}."
+            )
+
+
+@lru_cache(maxsize=1024)
+def _blind_window(
+    size: int, kernel: int, stride: int, before: int, dilation: int, outputs: int
+) -> int | None:
+    """Give the first window that sees no pixel; those that start inside the image see their first."""
+    leading = range(min(outputs, -(-before // stride)))
+    trailing = range(min(outputs, -(-(size + before) // stride)), outputs)
+    suspects: list[int] = [*leading, *trailing]
+    for index in suspects:
+        first = index * stride - before
+        if not any(0 <= tap < size for tap in range(first, first + kernel * dilation, dilation)):
+            return index
+    return None
