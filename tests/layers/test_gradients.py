@@ -27,6 +27,7 @@ from convscope.layers import (
     Tanh,
 )
 from differences import check_gradient
+from layer_cases import KINKED, MORE_CASES
 
 RNG = np.random.default_rng(20)
 IMAGE = (2, 4, 6, 5)
@@ -89,6 +90,7 @@ CASES = {
     "concatenate rows": (Concatenate(axis=2), [IMAGE, (2, 4, 1, 5)], True, False),
     "dropout, training": (Dropout(0.4), [IMAGE], True, True),
     "dropout, inference": (Dropout(0.4), [IMAGE], True, False),
+    **MORE_CASES,
 }
 
 
@@ -111,7 +113,7 @@ def test_every_layer_has_a_case() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_gradients(name: str) -> None:
     layer, shapes, linear, training = CASES[name]
-    kinky = isinstance(layer, ReLU | MaxPool2d)
+    kinky = isinstance(layer, (ReLU, MaxPool2d, *KINKED))
     inputs = [away_from_kinks(shape) if kinky else RNG.standard_normal(shape) for shape in shapes]
     random = ops.Randomness(3, 0, np.arange(shapes[0][0]))
     context = Context(training=training, random=random, name=name)

@@ -12,7 +12,7 @@ which is (W - F + 2P)/S + 1 for equal padding and no dilation.
 from convscope.geometry.axis import AxisGeometry, conv_geometry
 from convscope.geometry.fits import Fit, nearest_fits
 from convscope.geometry.padding import Padding, keeping_padding, resolve_padding, same_padding
-from convscope.geometry.receptive import ReceptiveField, Window, receptive_field
+from convscope.geometry.receptive import Reach, ReceptiveField, Window, receptive_field
 from convscope.geometry.size import (
     conv_output_size,
     conv_transpose_output_size,
@@ -24,6 +24,7 @@ __all__ = [
     "AxisGeometry",
     "Fit",
     "Padding",
+    "Reach",
     "ReceptiveField",
     "Window",
     "conv_geometry",

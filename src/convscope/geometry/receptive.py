@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 from convscope.errors import InvalidValue
 from convscope.geometry.padding import kernel_span, whole
 
-__all__ = ["ReceptiveField", "Window", "receptive_field"]
+__all__ = ["Reach", "ReceptiveField", "Window", "receptive_field"]
 
 
 class Window(NamedTuple):
@@ -21,26 +23,39 @@ class Window(NamedTuple):
     dilation: int = 1
 
 
+class Reach(NamedTuple):
+    """What a layer that makes maps larger reads along one axis, in cells and parts of cells.
+
+    Output i reads cells between ``i*step + first`` and ``i*step + first + extent``; all three are whole
+    for a window, and fractions where several outputs lie between two inputs.
+    """
+
+    step: Fraction
+    first: Fraction
+    extent: Fraction
+
+
 @dataclass(frozen=True)
 class ReceptiveField:
     """The input pixels behind a row of cells, along one axis.
 
     Cell i sees `size` pixels from `start + i*jump` on; pixels below 0 or beyond the
-    image are padding. Holes that a dilation leaves are counted as seen.
+    image are padding. Holes that a dilation leaves are counted as seen. After a transposed
+    convolution or a resizing the three may be fractions: the whole pixels between are seen.
 
     Attributes
     ----------
-    size : int
-        Pixels that one cell sees.
-    jump : int
+    size : int or Fraction
+        Pixels that one cell sees at most.
+    jump : int or Fraction
         Pixels between the fields of neighbouring cells.
-    start : int
+    start : int or Fraction
         First pixel of the field of cell 0.
     """
 
-    size: int = 1
-    jump: int = 1
-    start: int = 0
+    size: int | Fraction = 1
+    jump: int | Fraction = 1
+    start: int | Fraction = 0
 
     def then(self, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> ReceptiveField:
         """Give the field of the cells of a next layer; `padding` is the pixels before.
@@ -55,6 +70,22 @@ class ReceptiveField:
             self.size + (span - 1) * self.jump,
             self.jump * whole("stride", stride, 1),
             self.start - whole("padding", padding, 0) * self.jump,
+        )
+
+    def reading(self, reach: Reach) -> ReceptiveField:
+        """Give the field of the cells of a layer that makes maps larger.
+
+        Examples
+        --------
+        Down and up again by 2: a cell sees two pixels, which lie within three from its place on.
+
+        >>> ReceptiveField().then(2, 2).reading(Reach(Fraction(1, 2), Fraction(-1, 2), Fraction(1, 2)))
+        ReceptiveField(size=3, jump=1, start=-1)
+        """
+        return ReceptiveField(
+            _whole(self.size + reach.extent * self.jump),
+            _whole(reach.step * self.jump),
+            _whole(self.start + reach.first * self.jump),
         )
 
     def joined(self, other: ReceptiveField) -> ReceptiveField:
@@ -91,11 +122,16 @@ class ReceptiveField:
         >>> field.pixels(0), field.pixels(0, size=11), field.pixels(1)
         (range(-2, 3), range(0, 3), range(0, 5))
         """
-        first = self.start + index * self.jump
-        last = first + self.size
+        start = self.start + index * self.jump
+        first, last = math.ceil(start), math.floor(start + self.size - 1) + 1
         if size is None:
             return range(first, last)
         return range(min(max(first, 0), size), max(min(last, size), 0))
+
+
+def _whole(value: int | Fraction) -> int | Fraction:
+    """Give a fraction that is whole as an int."""
+    return int(value) if value == int(value) else value
 
 
 def receptive_field(windows: Iterable[Window | tuple[int, ...]]) -> ReceptiveField:

@@ -6,39 +6,85 @@ and how a ReLU passes a gradient back is the argument `rule`.
 """
 
 from convscope.layers.add import Add
+from convscope.layers.arithmetic import Divide, Multiply, Subtract
 from convscope.layers.avg_pool2d import AvgPool2d
 from convscope.layers.base import RULES, Context, Layer, Window
 from convscope.layers.batch_norm import BatchNorm
+from convscope.layers.celu import CELU
 from convscope.layers.channel_scale import ChannelScale
+from convscope.layers.clip import Clip
 from convscope.layers.concatenate import Concatenate
 from convscope.layers.conv2d import Conv2d
+from convscope.layers.conv_transpose2d import ConvTranspose2d
 from convscope.layers.dropout import Dropout
+from convscope.layers.elu import ELU
 from convscope.layers.flatten import Flatten
+from convscope.layers.gelu import GELU
 from convscope.layers.global_avg_pool2d import GlobalAvgPool2d
+from convscope.layers.global_max_pool2d import GlobalMaxPool2d
+from convscope.layers.hardsigmoid import Hardsigmoid
+from convscope.layers.hardswish import Hardswish
+from convscope.layers.leaky_relu import LeakyReLU
 from convscope.layers.linear import Linear
+from convscope.layers.local_response_norm import LocalResponseNorm
+from convscope.layers.log_softmax import LogSoftmax
+from convscope.layers.lp_pool2d import LpPool2d
 from convscope.layers.max_pool2d import MaxPool2d
+from convscope.layers.mish import Mish
+from convscope.layers.pad2d import Pad2d
+from convscope.layers.prelu import PReLU
 from convscope.layers.relu import ReLU
+from convscope.layers.resize2d import Resize2d
+from convscope.layers.selu import SELU
+from convscope.layers.sigmoid import Sigmoid
+from convscope.layers.silu import SiLU
 from convscope.layers.softmax import Softmax
+from convscope.layers.softplus import Softplus
+from convscope.layers.softsign import Softsign
 from convscope.layers.table_conv2d import TableConv2d
 from convscope.layers.tanh import Tanh
 
 __all__ = [
-    "RULES",
     "Add",
     "AvgPool2d",
     "BatchNorm",
+    "CELU",
     "ChannelScale",
+    "Clip",
     "Concatenate",
     "Context",
     "Conv2d",
+    "ConvTranspose2d",
+    "Divide",
     "Dropout",
+    "ELU",
     "Flatten",
+    "GELU",
     "GlobalAvgPool2d",
+    "GlobalMaxPool2d",
+    "Hardsigmoid",
+    "Hardswish",
     "Layer",
+    "LeakyReLU",
     "Linear",
+    "LocalResponseNorm",
+    "LogSoftmax",
+    "LpPool2d",
     "MaxPool2d",
+    "Mish",
+    "Multiply",
+    "PReLU",
+    "Pad2d",
+    "RULES",
     "ReLU",
+    "Resize2d",
+    "SELU",
+    "SiLU",
+    "Sigmoid",
     "Softmax",
+    "Softplus",
+    "Softsign",
+    "Subtract",
     "TableConv2d",
     "Tanh",
     "Window",

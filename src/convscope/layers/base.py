@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convscope.errors import InvalidValue
+from convscope.geometry import Reach
 from convscope.ops import Randomness
 
 __all__ = ["RULES", "Array", "Context", "Layer", "ParameterGradients", "Shape", "Window"]
@@ -121,8 +122,12 @@ class Layer:
         return 0
 
     def window(self) -> tuple[Window, Window] | None:
-        """Say which inputs one output sees, by axis; None: every input of the map."""
+        """Say which inputs one output sees, by axis; None: every input of the map, or see `reach`."""
         return Window(), Window()
+
+    def reach(self, shape: Shape) -> tuple[Reach, Reach] | None:
+        """Say the same of a layer that makes maps larger, for an input of `shape` (N, C, H, W)."""
+        return None
 
     def settings(self) -> dict[str, Any]:
         """Give the settings by their ONNX and PyTorch names, as plain Python."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -27,13 +29,14 @@ class Field:
     size : (int, int)
         Pixels that one cell depends on at most, padding included.
     stride : (int, int)
-        Pixels between the fields of neighbouring cells; 0 where there is one cell only.
+        Pixels between the fields of neighbouring cells; 0 where there is one cell only, and
+        parts of a pixel where there are more cells than pixels.
     padding : (int, int)
         Pixels by which the first cell's field begins before the image.
     """
 
     size: tuple[int, int]
-    stride: tuple[int, int]
+    stride: tuple[float, float]
     padding: tuple[int, int]
 
 
@@ -159,7 +162,10 @@ def _field(node: Node, fields: Mapping[str, _Axes | None], shape: Shape) -> _Axe
     if joint is None:
         return None
     windows = node.layer.window()
-    if windows is not None:
+    reach = node.layer.reach(shape) if len(shape) == 4 else None
+    if reach is not None:
+        rows, columns = (joint[axis].reading(reach[axis]) for axis in (0, 1))
+    elif windows is not None:
         if len(shape) != 4:
             return joint
         rows, columns = (_then(joint[axis], shape[2 + axis], windows[axis]) for axis in (0, 1))
@@ -195,8 +201,14 @@ def _as_field(axes: _Axes | None) -> Field | None:
         return None
     rows, columns = axes
     return Field(
-        (rows.size, columns.size), (rows.jump, columns.jump), (max(0, -rows.start), max(0, -columns.start))
+        (math.floor(rows.size), math.floor(columns.size)),
+        (_number(rows.jump), _number(columns.jump)),
+        (max(0, -math.ceil(rows.start)), max(0, -math.ceil(columns.start))),
     )
+
+
+def _number(value: int | Fraction) -> float:
+    return value if isinstance(value, int) else float(value)
 
 
 def _dropped(node: Node, shape: Shape) -> str:

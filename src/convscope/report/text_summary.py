@@ -59,7 +59,7 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
     return "  ".join(parts).rstrip()
 
 
-def _pair(values: tuple[int, int]) -> str:
+def _pair(values: tuple[float, float]) -> str:
     return str(values[0]) if values[0] == values[1] else f"{values[0]}x{values[1]}"
 
 
