@@ -194,7 +194,7 @@ def _account(run: _Run, facts: dict[str, Any]) -> DemoAccount:
             "Seed": str(run.seed),
             "Network (SHA-256)": facts["model_sha256"],
             "Date": facts["date"],
-            "Data": "Optical Recognition of Handwritten Digits (Alpaydin & Kaynak, 1998), as embedded in scikit-learn",
+            "Data": "Optical Recognition of Handwritten Digits (Alpaydin & Kaynak, 1998), from scikit-learn",
         },
     )
 

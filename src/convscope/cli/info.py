@@ -20,7 +20,10 @@ def info(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Show a network's layers: shapes, parameters, multiply-adds, memory, receptive field, what a floored size drops."""
+    """Show a network's layers.
+
+    Shapes, parameters, multiply-adds, memory, receptive field, and what a floored size drops.
+    """
     from convscope.cli.console import print_json, printable
     from convscope.formats import load
 

@@ -77,7 +77,8 @@ def paint(values: Array, limit: float) -> NDArray[np.uint8]:
     share = (place - lower)[..., None]
     colours = np.rint(stops[lower] * (1 - share) + stops[lower + 1] * share)
     colours[~finite] = _MISSING
-    return colours.astype(np.uint8)
+    painted: NDArray[np.uint8] = colours.astype(np.uint8)
+    return painted
 
 
 def grey(values: Array, low: float, high: float) -> NDArray[np.uint8]:

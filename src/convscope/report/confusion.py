@@ -31,7 +31,8 @@ def confusion_matrix(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
     body = "\n".join(lines)
     title = "Rows: the true digit. Columns: the answer of the network."
     grid = (
-        f'<div class="scroll confusion" tabindex="0" role="region" aria-label="confusion matrix"><table><caption>{title}</caption>'
+        '<div class="scroll confusion" tabindex="0" role="region" aria-label="confusion matrix">'
+        f"<table><caption>{title}</caption>"
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
     caption = (

@@ -57,7 +57,8 @@ def learning_curve(history: History) -> str:
         parts.append(f"<div><h3>{title}</h3>{picture}</div>")
     caption = (
         "Blue circles: the digits trained on, averaged over each epoch while the network was still changing. "
-        "Orange squares: the held-out digits, after each epoch. The loss axis starts at zero; the accuracy axis does not."
+        "Orange squares: the held-out digits, after each epoch. The loss axis starts at zero; the accuracy "
+        "axis does not."
     )
     return figure(f'<div class="charts">{"".join(parts)}</div>', caption)
 

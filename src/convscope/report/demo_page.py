@@ -17,7 +17,7 @@ from convscope.report.layers_table import layers_table
 from convscope.report.maps import feature_map_path
 from convscope.report.page import details, escape, page, section, tiles
 from convscope.report.scale import short
-from convscope.report.trace_html import trace_figure
+from convscope.report.trace_html import trace_figure, window_in_image
 from convscope.training import Evaluation, History
 
 __all__ = ["DemoAccount", "demo_page"]
@@ -84,10 +84,13 @@ def _header(account: DemoAccount) -> str:
     evaluation, count = account.evaluation, len(account.evaluation.labels)
     wrong = len(evaluation.mistakes)
     lead = (
-        f"A network of {len(account.summary.rows)} layers looked at {account.trained_on:,} scanned digits of 8 by 8 pixels, each "
-        f"{len(account.history.epochs)} times. Of {count:,} digits it had never seen it now reads "
-        f"<b>{count - wrong:,} right and {wrong:,} wrong</b>. This page shows how it came to that: what it learned, what it "
-        "makes of a digit, and one of its numbers down to the last product."
+        f"A network of {len(account.summary.rows)} layers looked at {account.trained_on:,} scanned digits of "
+        f"8 by 8 "
+        f"pixels, each {len(account.history.epochs)} times. Of {count:,} digits it had never seen it now "
+        f"reads "
+        f"<b>{count - wrong:,} right and {wrong:,} wrong</b>. This page shows how it came to that: what it "
+        f"learned, "
+        "what it makes of a digit, and one of its numbers down to the last product."
     )
     numbers = [
         (f"{evaluation.accuracy:.2%}", "of the held-out digits read right"),
@@ -113,11 +116,15 @@ def _learning(account: DemoAccount) -> str:
 
 
 def _kernels(account: DemoAccount) -> str:
-    filters, depth, height, width = account.after.shape
+    filters, _, height, width = account.after.shape
     text = (
-        f"<p>The first layer, <code>{escape(account.first)}</code>, slides {filters} kernels of {height}×{width} weights over "
-        "the image. At each place it multiplies the weights with the pixels below them and adds up. A kernel therefore answers "
-        "most where the image looks like the kernel: ink under orange, paper under blue. Training began with random weights.</p>"
+        f"<p>The first layer, <code>{escape(account.first)}</code>, slides {filters} kernels of "
+        f"{height}×{width} "
+        "weights over the image. At each place it multiplies the weights with the pixels below them and adds "
+        "up. "
+        "A kernel therefore answers most where the image looks like the kernel: ink under orange, paper "
+        "under blue. "
+        "Training began with random weights.</p>"
     )
     caption = "Each pair is one kernel, before training at the left and after it at the right."
     if account.notes_after:
@@ -135,21 +142,30 @@ def _kernels(account: DemoAccount) -> str:
 
 def _maps(account: DemoAccount) -> str:
     text = (
-        "<p>Every layer turns the maps it gets into maps of its own: a convolution says where its kernels found what they look "
-        "for, ReLU keeps what is above zero, pooling keeps the strongest answer of each neighbourhood. Here are three "
-        "held-out digits on their way through all layers.</p>"
+        "<p>Every layer turns the maps it gets into maps of its own: a convolution says where its kernels "
+        "found what "
+        "they look for, ReLU keeps what is above zero, pooling keeps the strongest answer of each "
+        "neighbourhood. "
+        "Here are three held-out digits on their way through all layers.</p>"
     )
     return section("maps", "What it makes of a digit", text, feature_map_path(account.maps))
 
 
 def _cells(account: DemoAccount) -> str:
     text = (
-        "<p>Nothing else happens in a convolution than this. Here is one cell of a feature map of the first digit above, written out with "
-        "the very numbers the network used, and below it one cell of the next convolution, whose kernel has a part for every map of the layer before.</p>"
+        "<p>Nothing else happens in a convolution than this. Here is one cell of a feature map of the first "
+        "digit "
+        "above, written out with the very numbers the network used; after it one cell of the next "
+        "convolution, "
+        "whose kernel has a part for every map of the layer before.</p>"
     )
-    parts = [
-        f"<h3><code>{escape(trace.address)}</code></h3>\n{trace_figure(trace)}" for trace in account.traces
-    ]
+    parts = []
+    for trace in account.traces:
+        channel, row, column = trace.address.rpartition("[")[2].rstrip("]").split(",")
+        place = f"the cell of kernel {channel} at row {row}, column {column}"
+        image = account.maps[0].nodes[0]
+        before = window_in_image(trace, image.values) if trace.source == image.node else ""
+        parts.append(f"<h3><code>{escape(trace.address)}</code>, {place}</h3>\n{trace_figure(trace, before)}")
     return section("cell", "One number, written out", text, *parts)
 
 
@@ -163,21 +179,16 @@ def _errors(account: DemoAccount) -> str:
     worst = evaluation.mistakes[:12]
     if len(worst):
         answers = evaluation.predictions[worst]
-        caption = (
-            f"The {len(worst)} mistakes it was surest of"
-            if len(worst) < len(evaluation.mistakes)
-            else f"All {len(worst)} mistakes"
+        some = len(worst) < len(evaluation.mistakes)
+        which = f"The {len(worst)} mistakes it was surest of" if some else "All its mistakes"
+        pictures = mistake_pictures(
+            account.images[worst],
+            [classes[i] for i in evaluation.labels[worst]],
+            [classes[i] for i in answers],
+            [float(evaluation.probabilities[i, a]) for i, a in zip(worst, answers, strict=True)],
+            caption=f"{which}, the surest first; the percentage is the probability it gave its wrong answer.",
         )
-        parts.append("<h3>The worst mistakes</h3>")
-        parts.append(
-            mistake_pictures(
-                account.images[worst],
-                [classes[i] for i in evaluation.labels[worst]],
-                [classes[i] for i in answers],
-                [float(evaluation.probabilities[i, a]) for i, a in zip(worst, answers, strict=True)],
-                caption=f"{caption}, the surest first; the percentage is the probability it gave its wrong answer.",
-            )
-        )
+        parts += ["<h3>The worst mistakes</h3>", pictures]
     else:
         parts.append("<p>It read every held-out digit right.</p>")
     return section("mistakes", "Where it errs", *parts)
@@ -188,11 +199,15 @@ def _further() -> str:
         "import convscope as cs\n\n"
         'net = cs.load("network.onnx")\n'
         "digit = cs.data.digits().x[0]\n"
-        'print(cs.trace(net, digit, "conv1[0,3,3]"))        # any cell, written out\n'
-        'cs.feature_maps(net, digit).save("maps.png")       # every map of every layer\n'
-        "print(net.summary())                               # what `convscope info network.onnx` shows"
+        'print(cs.trace(net, digit, "conv1[0,3,3]"))    # any cell, written out\n'
+        'cs.feature_maps(net, digit).save("maps.png")   # every map of every layer\n'
+        "print(net.summary())                           # what `convscope info network.onnx` shows"
     )
-    text = "<p>The trained network lies beside this page as <code>network.onnx</code>, which any ONNX tool opens. To look further into it:</p>"
+    text = (
+        "<p>The trained network lies beside this page as <code>network.onnx</code>, which any ONNX tool "
+        "opens. "
+        "To look further into it:</p>"
+    )
     return section("further", "Look further", text, f'<pre tabindex="0"><code>{escape(code)}</code></pre>')
 
 

@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 def kernel_names(node: str, shape: tuple[int, ...]) -> list[str]:
-    """Name the kernels of a weight (C_out, C_in, kH, kW): by filter, and by input channel where there are several.
+    """Name the kernels of a weight of this shape: by filter, and by input channel where there are several.
 
     Examples
     --------

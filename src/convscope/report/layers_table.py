@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from convscope.network import Summary, SummaryRow
 from convscope.report.page import escape, figure, table
 from convscope.result import renders
@@ -34,7 +36,8 @@ def layers_table(summary: Summary) -> str:
         f" What rounding a size leaves out: {' '.join(drops)}" if drops else " No size had to be rounded."
     )
     caption = (
-        "<b>sees</b> is the receptive field: how many input pixels, by side, one cell depends on at most; <b>every</b>: how "
+        "<b>sees</b> is the receptive field: how many input pixels, by side, one cell depends on at most; "
+        "<b>every</b>: how "
         "many pixels lie between the fields of neighbours. Multiply-adds and memory are for one image."
         + dropped
     )
@@ -43,10 +46,9 @@ def layers_table(summary: Summary) -> str:
 
 def _row(row: SummaryRow) -> list[str]:
     field = row.receptive_field
-    kind = f"{row.kind} {row.settings}".strip()
     return [
         row.name,
-        kind.replace("x", "×") if row.settings[:1].isdigit() else kind,
+        f"{row.kind} {re.sub(r'(?<=[0-9])x(?=[0-9])', '×', row.settings)}".strip(),
         "×".join(map(str, row.output_shape)),
         f"{row.parameters:,}" if row.parameters else "",
         f"{row.multiply_adds:,}" if row.multiply_adds else "",
@@ -56,7 +58,7 @@ def _row(row: SummaryRow) -> list[str]:
     ]
 
 
-def pair(values: tuple[int, int]) -> str:
+def pair(values: tuple[float, float]) -> str:
     """Write rows and columns as one number where they are equal.
 
     Examples
@@ -64,7 +66,7 @@ def pair(values: tuple[int, int]) -> str:
     >>> pair((5, 5)), pair((3, 5))
     ('5', '3×5')
     """
-    return str(values[0]) if values[0] == values[1] else f"{values[0]}×{values[1]}"
+    return f"{values[0]:g}" if values[0] == values[1] else f"{values[0]:g}×{values[1]:g}"
 
 
 def memory(count: int) -> str:

@@ -33,12 +33,12 @@ def feature_map_path(
     skip : tuple of str
         Kinds that only rearrange numbers and are left out.
     """
-    steps = []
-    for nodes in zip(*(maps.nodes for maps in columns), strict=True):
-        if nodes[0].kind not in skip:
-            steps.append(_step(nodes, [maps.title for maps in columns], columns[0].classes))
+    titles = [maps.title for maps in columns]
+    rows = zip(*(maps.nodes for maps in columns), strict=True)
+    steps = [_step(nodes, titles, columns[0].classes) for nodes in rows if nodes[0].kind not in skip]
     caption = (
-        "Each step has one colour scale, named with it, for all its maps and all images together: white is zero, "
+        "Each step has one colour scale, named with it, for all its maps and all images together: white is "
+        "zero, "
         "orange above, blue below. The images themselves are shown as ink on paper."
     )
     return figure(f'<div class="path">{"".join(steps)}</div>', caption)
@@ -53,7 +53,7 @@ def _step(nodes: Sequence[NodeMaps], titles: Sequence[str], classes: tuple[str, 
         f'<div class="column">{_picture(node, limit, title, classes)}</div>'
         for node, title in zip(nodes, titles, strict=True)
     )
-    what = f'<div class="what"><b>{escape(first.node)}</b>{first.kind}, {shape}<br>{scale}</div>'
+    what = f'<div class="what"><b>{escape(first.node)}</b> {first.kind}, {shape}<span>{scale}</span></div>'
     return f'<div class="step">{what}<div class="columns">{pictures}</div></div>'
 
 
@@ -91,7 +91,8 @@ def _maps(node: NodeMaps, limit: float) -> str:
     strongest = np.abs(node.values).max(axis=(1, 2))
     top = int(strongest.argmax())
     label = (
-        f"{count} maps of {node.node}, each {node.values.shape[1]} by {node.values.shape[2]}; the strongest value "
+        f"{count} maps of {node.node}, each {node.values.shape[1]} by {node.values.shape[2]}; the strongest "
+        f"value "
         f"is {number(strongest[top], 3)}, in map {top}; {int((strongest == 0).sum())} maps are all zero"
     )
     more = f'<p class="note">and {count - _MOST_MAPS} more</p>' if count > _MOST_MAPS else ""
@@ -116,9 +117,8 @@ def _bars(node: NodeMaps, limit: float, classes: tuple[str, ...], most: int = 10
         width = abs(value) / limit * (50 if node.signed else 100)
         bar = f'<i style="left:{left:.1f}%;width:{width:.1f}%"></i>'
         kind = ' class="top"' if i == top else ""
-        rows.append(
-            f'<div{kind}><span>{escape(classes[i])}</span><span class="rail">{bar}</span><span>{text}</span></div>'
-        )
+        name = escape(classes[i])
+        rows.append(f'<div{kind}><span>{name}</span><span class="rail">{bar}</span><span>{text}</span></div>')
     return f'<div class="bars">{"".join(rows)}</div>'
 
 

@@ -8,6 +8,9 @@ from importlib import resources
 
 __all__ = ["details", "escape", "figure", "page", "section", "table", "tiles"]
 
+# the browser itself refuses to load anything from elsewhere or to run a script
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
 
 def page(title: str, header: str, sections: Iterable[str], footer: str) -> str:
     """Put a whole page together.
@@ -31,7 +34,7 @@ def page(title: str, header: str, sections: Iterable[str], footer: str) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <link rel="icon" href="data:,">
 <title>{escape(title)}</title>
 <style>
@@ -54,7 +57,8 @@ def page(title: str, header: str, sections: Iterable[str], footer: str) -> str:
 def section(name: str, heading: str, *blocks: str) -> str:
     """Give a section its heading and an anchor, `#name`; `blocks` are HTML."""
     body = "\n".join(blocks)
-    return f'<section id="{name}" aria-labelledby="{name}-h">\n<h2 id="{name}-h">{escape(heading)}</h2>\n{body}\n</section>\n'
+    top = f'<section id="{name}" aria-labelledby="{name}-h">\n<h2 id="{name}-h">{escape(heading)}</h2>'
+    return f"{top}\n{body}\n</section>\n"
 
 
 def figure(body: str, caption: str, *, kind: str = "") -> str:

@@ -54,7 +54,7 @@ def _png_uri(buffer: io.BytesIO) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def chart(draw: Callable[[Any], object], alt: str, *, size: tuple[float, float] = (4.4, 2.9)) -> str:
+def chart(draw: Callable[[Any], object], alt: str, *, size: tuple[float, float] = (4.2, 2.8)) -> str:
     """Draw on matplotlib Axes and give the picture as inline SVG that follows the page's theme.
 
     Parameters
@@ -69,7 +69,7 @@ def chart(draw: Callable[[Any], object], alt: str, *, size: tuple[float, float] 
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": alt, "font.size": 9.5}):
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": alt, "font.size": 10}):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.add_subplot())
         text = io.StringIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -56,10 +57,12 @@ def numbers(values: NDArray[Any], digits: int = 2) -> str:
 
 
 def colour_bar(limit: float, what: str) -> str:
-    """Draw the diverging scale from -limit over 0 to limit; `what` says whose values it is for (plain text)."""
+    """Draw the diverging scale from -limit over 0 to limit; `what`, plain text, says whose values."""
     low, high = number(-limit, 3), number(limit, 3)
+    label = escape(f"colour scale for {what}: blue {low}, white 0, orange {high}", quote=True)
+    marks = f"<span>{low}</span><span>0</span><span>{high}</span>"
     return (
-        f'<div class="scale" role="img" aria-label="colour scale for {what}: blue {low}, white 0, orange {high}">'
+        f'<div class="scale" role="img" aria-label="{label}">'
         f'<div class="bar" style="background:{css_gradient()}"></div>'
-        f'<div class="marks" aria-hidden="true"><span>{low}</span><span>0</span><span>{high}</span></div></div>'
+        f'<div class="marks" aria-hidden="true">{marks}</div></div>'
     )

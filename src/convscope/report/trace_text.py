@@ -80,7 +80,8 @@ def engine_in_words(trace: Trace) -> str:
     difference = abs(trace.engine - trace.value)
     verdict = "within" if trace.agrees else "BEYOND"
     return (
-        f"The engine computed {trace.engine:.9g} in {trace.dtype}; the difference {difference:.1e} is {verdict} the bound "
+        f"The engine computed {trace.engine:.9g} in {trace.dtype}; the difference {difference:.1e} is "
+        f"{verdict} the bound "
         f"{trace.bound:.1e} for rounding {len(trace.terms)} products."
     )
 

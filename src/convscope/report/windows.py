@@ -24,7 +24,8 @@ def windows_text(windows: Windows, width: int = 80) -> str:
 def _axis_text(name: str, axis: AxisWindows, width: int) -> str:
     geometry = axis.geometry
     lines = [f"{name}:"] if name else []
-    span = f"F = {geometry.dilation}*({geometry.kernel} - 1) + 1 = {geometry.span}, the kernel spread by its dilation"
+    spread = f"{geometry.dilation}*({geometry.kernel} - 1) + 1 = {geometry.span}"
+    span = f"F      = {spread}, the kernel spread by its dilation"
     meaning = (
         "output = (W - 1)*S - 2P + F, W input, S stride, P padding, F kernel"
         if geometry.transposed

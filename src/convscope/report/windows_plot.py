@@ -51,7 +51,7 @@ def plot_windows(windows: Windows, ax: Any = None, *, axis: str = "rows") -> Any
 
 
 def _cells(side: AxisWindows) -> NDArray[np.int64]:
-    """Give a code for each window and position: 0 nothing, 2 a tap, 3 on padding; two lines at the end for the image."""
+    """Give the place in `_FILL` of each window and position, and below two lines for the whole image."""
     inside = np.zeros(side.taps.shape[1], np.bool_)
     inside[side.before : side.before + side.length] = True
     taps = np.where(side.taps > 0, np.where(inside, 2, 3), np.where(inside, 1, 0))
