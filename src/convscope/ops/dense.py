@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from convscope.errors import InvalidValue
-from convscope.ops.arguments import check_arrays, check_length, check_ndim, check_same_shape
+from convscope.ops.arguments import check_arrays, check_length, check_ndim, check_out, check_same_shape
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
 
 __all__ = ["linear", "linear_grad_bias", "linear_grad_input", "linear_grad_weight"]
 
 
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+def linear(x: Array, weight: Array, bias: Array | None = None, *, out: Array | None = None) -> Array:
     """Combine features linearly: y = x @ weight.T + bias.
 
     Parameters
@@ -20,6 +20,8 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     x : ndarray of shape (N, F), float32 or float64
     weight : ndarray of shape (O, F)
     bias : ndarray of shape (O,), optional
+    out : ndarray of shape (N, O), optional
+        Where the result is written.
 
     Returns
     -------
@@ -48,10 +50,11 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
             f"got x.shape={x.shape}, weight.shape={weight.shape}."
         )
     check_length(op, "bias", bias, weight.shape[0], "output")
-    return cast(Array, get(op)(x, weight, bias))
+    check_out(op, out, (x.shape[0], weight.shape[0]), x.dtype, x, weight)
+    return cast(Array, get(op)(x, weight, bias, out=out))
 
 
-def linear_grad_input(grad: Array, weight: Array) -> Array:
+def linear_grad_input(grad: Array, weight: Array, *, out: Array | None = None) -> Array:
     """Give the gradient by the input of `linear`: grad (N, O) @ weight (O, F).
 
     Examples
@@ -65,10 +68,11 @@ def linear_grad_input(grad: Array, weight: Array) -> Array:
     check_ndim(op, "grad", grad, "N, O")
     check_ndim(op, "weight", weight, "O, F")
     check_same_shape(op, "grad", grad, (grad.shape[0], weight.shape[0]), "the output")
-    return cast(Array, get(op)(grad, weight))
+    check_out(op, out, (grad.shape[0], weight.shape[1]), grad.dtype, grad, weight)
+    return cast(Array, get(op)(grad, weight, out=out))
 
 
-def linear_grad_weight(x: Array, grad: Array) -> Array:
+def linear_grad_weight(x: Array, grad: Array, *, out: Array | None = None) -> Array:
     """Give the gradient by the weights of `linear`: grad (N, O) transposed @ x (N, F).
 
     Examples
@@ -82,7 +86,8 @@ def linear_grad_weight(x: Array, grad: Array) -> Array:
     check_ndim(op, "x", x, "N, F")
     check_ndim(op, "grad", grad, "N, O")
     check_same_shape(op, "grad", grad, (x.shape[0], grad.shape[1]), "the output")
-    return cast(Array, get(op)(x, grad))
+    check_out(op, out, (grad.shape[1], x.shape[1]), x.dtype, x, grad)
+    return cast(Array, get(op)(x, grad, out=out))
 
 
 def linear_grad_bias(grad: Array) -> Array:

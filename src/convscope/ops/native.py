@@ -69,6 +69,19 @@ def _give(y: Array, out: Array | None) -> Array:
     return out
 
 
+def _plain(out: Array | None, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
+    """Give C-contiguous memory to write to: `out` itself where it is."""
+    return out if out is not None and out.flags.c_contiguous else np.empty(shape, dtype)
+
+
+def _copied(y: Array, out: Array | None) -> Array:
+    """Give a C-contiguous result, in `out` if there is one."""
+    if out is None or out is y:
+        return y
+    np.copyto(out, y)
+    return out
+
+
 # ---------------------------------------------------------------- convolution
 
 
@@ -179,12 +192,14 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
     out: Array | None = None,
+    out_indices: Array | None = None,
 ) -> Array | tuple[Array, Array]:
     """See `convscope.ops.max_pool2d`."""
     y = _pooled(x, kernel_size, stride, padding, dilation, ceil_mode, out)
-    indices = np.empty(y.shape, np.int32) if return_indices else None
+    n, oh, ow, c = y.shape
+    indices = _target(out_indices, n, oh, ow, c, np.dtype(np.int32)) if return_indices else None
     _core.max_pool2d(_nhwc(x), y, indices, kernel_size, stride, padding, dilation)
-    return _give(y, out) if indices is None else (_give(y, out), indices.transpose(NCHW))
+    return _give(y, out) if indices is None else (_give(y, out), _give(indices, out_indices))
 
 
 def max_pool2d_grad(
@@ -251,25 +266,25 @@ def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...]) -> Array:
 # --------------------------------------------------------------------- linear
 
 
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+def linear(x: Array, weight: Array, bias: Array | None = None, *, out: Array | None = None) -> Array:
     """See `convscope.ops.linear`."""
-    y = np.empty((x.shape[0], weight.shape[0]), x.dtype)
+    y = _plain(out, (x.shape[0], weight.shape[0]), x.dtype)
     _core.linear(_flat(x), _flat(weight), None if bias is None else _flat(bias), y)
-    return y
+    return _copied(y, out)
 
 
-def linear_grad_input(grad: Array, weight: Array) -> Array:
+def linear_grad_input(grad: Array, weight: Array, *, out: Array | None = None) -> Array:
     """See `convscope.ops.linear_grad_input`."""
-    dx = np.empty((grad.shape[0], weight.shape[1]), grad.dtype)
+    dx = _plain(out, (grad.shape[0], weight.shape[1]), grad.dtype)
     _core.linear_grad_input(_flat(grad), _flat(weight), dx)
-    return dx
+    return _copied(dx, out)
 
 
-def linear_grad_weight(x: Array, grad: Array) -> Array:
+def linear_grad_weight(x: Array, grad: Array, *, out: Array | None = None) -> Array:
     """See `convscope.ops.linear_grad_weight`."""
-    dw = np.empty((grad.shape[1], x.shape[1]), x.dtype)
+    dw = _plain(out, (grad.shape[1], x.shape[1]), x.dtype)
     _core.linear_grad_weight(_flat(x), _flat(grad), dw)
-    return dw
+    return _copied(dw, out)
 
 
 def linear_grad_bias(grad: Array) -> Array:
@@ -325,16 +340,24 @@ def batch_norm_train(
 
 
 def batch_norm_grad(
-    grad: Array, x: Array, weight: Array, mean: Array, var: Array, *, eps: float, training: bool
+    grad: Array,
+    x: Array,
+    weight: Array,
+    mean: Array,
+    var: Array,
+    *,
+    eps: float,
+    training: bool,
+    out: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """See `convscope.ops.batch_norm_grad`."""
-    dx = _like(x, None)
+    dx = _like(x, out)
     dweight, dbias = np.empty_like(mean), np.empty_like(mean)
     _core.batch_norm_grad(
         _channels_last(grad), _channels_last(x), _flat(weight), _flat(mean), _flat(var),
         dx, dweight, dbias, eps, training,
     )  # fmt: skip
-    return _shaped(dx, None), dweight, dbias
+    return _shaped(dx, out), dweight, dbias
 
 
 # ----------------------------------------------------------------- activation

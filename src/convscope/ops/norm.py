@@ -104,6 +104,7 @@ def batch_norm_grad(
     *,
     eps: float = 1e-5,
     training: bool = True,
+    out: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Give the gradients by the input, weight and bias of batch normalisation.
 
@@ -115,6 +116,8 @@ def batch_norm_grad(
         As given to `batch_norm`, or to and by `batch_norm_train`.
     training : bool
         Whether `mean` and `var` are those of `x` and so depend on it.
+    out : ndarray of the shape of `x`, optional
+        Where `dx` is written.
 
     Returns
     -------
@@ -143,9 +146,10 @@ def batch_norm_grad(
     check_same_shape(op, "grad", grad, x.shape, "x")
     if training:
         _refuse_empty(op, x)
+    check_out(op, out, x.shape, x.dtype, grad, x, weight, mean, var)
     return cast(
         tuple[Array, Array, Array],
-        get(op)(grad, x, weight, mean, var, eps=float(eps), training=bool(training)),
+        get(op)(grad, x, weight, mean, var, eps=float(eps), training=bool(training), out=out),
     )
 
 

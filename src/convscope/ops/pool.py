@@ -57,6 +57,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: Literal[True],
     out: Array | None = None,
+    out_indices: Array | None = None,
 ) -> tuple[Array, Array]: ...
 
 
@@ -70,6 +71,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
     out: Array | None = None,
+    out_indices: Array | None = None,
 ) -> Array | tuple[Array, Array]:
     """Keep the largest value of each window.
 
@@ -85,6 +87,7 @@ def max_pool2d(
     return_indices : bool
         Also say where the largest value lay.
     out : ndarray of shape (N, C, oH, oW), optional
+    out_indices : int32 ndarray of the same shape, optional
 
     Returns
     -------
@@ -111,7 +114,9 @@ def max_pool2d(
     """
     op = "max_pool2d"
     places = _places(op, x, kernel_size, stride, padding, dilation, ceil_mode)
-    check_out(op, out, (*x.shape[:2], *places.output), x.dtype, x)
+    shape = (*x.shape[:2], *places.output)
+    check_out(op, out, shape, x.dtype, x)
+    check_out(op, out_indices, shape, np.dtype(np.int32), x)
     return cast(
         Array,
         get(op)(
@@ -123,6 +128,7 @@ def max_pool2d(
             ceil_mode=bool(ceil_mode),
             return_indices=bool(return_indices),
             out=out,
+            out_indices=out_indices,
         ),
     )
 

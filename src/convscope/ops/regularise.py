@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from convscope.errors import DtypeError, InvalidValue
-from convscope.ops.arguments import check_arrays, check_same_shape
+from convscope.ops.arguments import check_arrays, check_out, check_same_shape
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
 from convscope.ops.random import Randomness
@@ -41,8 +41,10 @@ def dropout_mask(shape: tuple[int, ...], p: float, random: Randomness, key: str)
     return random.uniform(key, shape) >= p
 
 
-def dropout(x: Array, p: float, mask: npt.NDArray[np.bool_]) -> Array:
+def dropout(x: Array, p: float, mask: npt.NDArray[np.bool_], *, out: Array | None = None) -> Array:
     """Zero what `mask` does not keep, and multiply the rest by 1/(1 - p) so that the mean stays.
+
+    `out` is an ndarray of the same shape to write to.
 
     Raises
     ------
@@ -62,10 +64,11 @@ def dropout(x: Array, p: float, mask: npt.NDArray[np.bool_]) -> Array:
     array([2., 0.])
     """
     _check("dropout", "x", x, p, mask)
-    return cast(Array, get("dropout")(x, float(p), mask))
+    check_out("dropout", out, x.shape, x.dtype, x)
+    return cast(Array, get("dropout")(x, float(p), mask, out=out))
 
 
-def dropout_grad(grad: Array, p: float, mask: npt.NDArray[np.bool_]) -> Array:
+def dropout_grad(grad: Array, p: float, mask: npt.NDArray[np.bool_], *, out: Array | None = None) -> Array:
     """Give the gradient by the input of `dropout`: the same mask and factor.
 
     Examples
@@ -75,7 +78,8 @@ def dropout_grad(grad: Array, p: float, mask: npt.NDArray[np.bool_]) -> Array:
     array([2., 0.])
     """
     _check("dropout_grad", "grad", grad, p, mask)
-    return cast(Array, get("dropout_grad")(grad, float(p), mask))
+    check_out("dropout_grad", out, grad.shape, grad.dtype, grad)
+    return cast(Array, get("dropout_grad")(grad, float(p), mask, out=out))
 
 
 def _check(op: str, name: str, x: Array, p: float, mask: npt.NDArray[np.bool_]) -> None:

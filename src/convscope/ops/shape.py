@@ -9,15 +9,17 @@ import numpy as np
 
 from convscope.errors import InvalidValue
 from convscope.ops.activation import axis_of
-from convscope.ops.arguments import check_arrays, check_ndim, check_same_shape, image_shape, whole
+from convscope.ops.arguments import check_arrays, check_ndim, check_out, check_same_shape, image_shape, whole
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
 
 __all__ = ["add", "concatenate", "concatenate_grad", "flatten", "flatten_grad"]
 
 
-def add(*xs: Array) -> Array:
+def add(*xs: Array, out: Array | None = None) -> Array:
     """Sum arrays of one shape. (Each summand's gradient is the gradient of the sum.)
+
+    `out` is an ndarray of the same shape to write to; it may be the first summand itself.
 
     Raises
     ------
@@ -35,11 +37,13 @@ def add(*xs: Array) -> Array:
     _check_several("add", xs)
     for index, x in enumerate(xs):
         check_same_shape("add", f"input {index}", x, xs[0].shape, "input 0")
-    return cast(Array, get("add")(*xs))
+    check_out("add", out, xs[0].shape, xs[0].dtype, xs[0], in_place=True)
+    check_out("add", out, xs[0].shape, xs[0].dtype, *xs[1:])
+    return cast(Array, get("add")(*xs, out=out))
 
 
-def concatenate(xs: Sequence[Array], axis: int = 1) -> Array:
-    """Join arrays along an axis, the channels unless told otherwise.
+def concatenate(xs: Sequence[Array], axis: int = 1, *, out: Array | None = None) -> Array:
+    """Join arrays along an axis, the channels unless told otherwise; `out` is where the result is written.
 
     Raises
     ------
@@ -61,7 +65,9 @@ def concatenate(xs: Sequence[Array], axis: int = 1) -> Array:
         size = x.shape[axis] if x.ndim == xs[0].ndim else 0
         wanted = (*xs[0].shape[:axis], size, *xs[0].shape[axis + 1 :])
         check_same_shape("concatenate", f"input {index}", x, wanted, f"input 0 except along axis {axis}")
-    return cast(Array, get("concatenate")(xs, axis=axis))
+    joined = (*xs[0].shape[:axis], sum(x.shape[axis] for x in xs), *xs[0].shape[axis + 1 :])
+    check_out("concatenate", out, joined, xs[0].dtype, *xs)
+    return cast(Array, get("concatenate")(xs, axis=axis, out=out))
 
 
 def concatenate_grad(grad: Array, sizes: Sequence[int], axis: int = 1) -> list[Array]:
@@ -84,10 +90,10 @@ def concatenate_grad(grad: Array, sizes: Sequence[int], axis: int = 1) -> list[A
     return cast(list[Array], get(op)(grad, parts, axis=axis))
 
 
-def flatten(x: Array) -> Array:
+def flatten(x: Array, *, out: Array | None = None) -> Array:
     """Lay each sample out as one row: (N, C, H, W) -> (N, C*H*W), pixels fastest, channels slowest.
 
-    The order is that of the axes, whatever the order in memory is.
+    The order is that of the axes, whatever the order in memory is. `out` is where the result is written.
 
     Examples
     --------
@@ -100,7 +106,8 @@ def flatten(x: Array) -> Array:
         check_ndim("flatten", "x", x, "N, F")
     else:
         check_ndim("flatten", "x", x, "N, C, H, W")
-    return cast(Array, get("flatten")(x))
+    check_out("flatten", out, (x.shape[0], int(np.prod(x.shape[1:]))), x.dtype, x)
+    return cast(Array, get("flatten")(x, out=out))
 
 
 def flatten_grad(grad: Array, shape: tuple[int, ...]) -> Array:

@@ -18,22 +18,22 @@ __all__ = [
 
 
 @silent
-def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+def linear(x: Array, weight: Array, bias: Array | None = None, *, out: Array | None = None) -> Array:
     """y = x @ weight.T + bias."""
     y = x @ weight.T
-    return y if bias is None else y + bias
+    return give(y if bias is None else y + bias, out)
 
 
 @silent
-def linear_grad_input(grad: Array, weight: Array) -> Array:
+def linear_grad_input(grad: Array, weight: Array, *, out: Array | None = None) -> Array:
     """dx = grad @ weight."""
-    return np.asarray(grad @ weight)
+    return give(grad @ weight, out)
 
 
 @silent
-def linear_grad_weight(x: Array, grad: Array) -> Array:
+def linear_grad_weight(x: Array, grad: Array, *, out: Array | None = None) -> Array:
     """dweight = grad.T @ x."""
-    return np.asarray(grad.T @ x)
+    return give(grad.T @ x, out)
 
 
 @silent
@@ -65,7 +65,15 @@ def batch_norm_train(
 
 @silent
 def batch_norm_grad(
-    grad: Array, x: Array, weight: Array, mean: Array, var: Array, *, eps: float, training: bool
+    grad: Array,
+    x: Array,
+    weight: Array,
+    mean: Array,
+    var: Array,
+    *,
+    eps: float,
+    training: bool,
+    out: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Differentiate; in training, mean and variance depend on x as well."""
     axes = _all_but_channels(x)
@@ -76,7 +84,7 @@ def batch_norm_grad(
     if training:
         values = x.dtype.type(x.size // x.shape[1])
         grad = grad - _channels(dbias / values, x) - normalised * _channels(dweight / values, x)
-    return give(grad * _channels(weight * inverse, x), None), dweight, dbias
+    return give(grad * _channels(weight * inverse, x), out), dweight, dbias
 
 
 def _channels(values: Array, x: Array) -> Array:

@@ -12,18 +12,20 @@ __all__ = ["add", "concatenate", "concatenate_grad", "flatten", "flatten_grad"]
 
 
 @silent
-def add(*xs: Array) -> Array:
+def add(*xs: Array, out: Array | None = None) -> Array:
     """Sum arrays of one shape, from the first to the last."""
-    y = empty_result(xs[0].shape, xs[0].dtype)
-    np.copyto(y, xs[0])
+    y = give(xs[0], out)
     for x in xs[1:]:
         y += x
     return y
 
 
-def concatenate(xs: tuple[Array, ...], axis: int = 1) -> Array:
+def concatenate(xs: tuple[Array, ...], axis: int = 1, *, out: Array | None = None) -> Array:
     """Join arrays along an axis."""
-    return give(np.concatenate(xs, axis=axis), None)
+    joined = list(xs[0].shape)
+    joined[axis] = sum(x.shape[axis] for x in xs)
+    y = empty_result(tuple(joined), xs[0].dtype) if out is None else out
+    return np.concatenate(xs, axis=axis, out=y)
 
 
 def concatenate_grad(grad: Array, sizes: tuple[int, ...], axis: int = 1) -> list[Array]:
@@ -31,9 +33,12 @@ def concatenate_grad(grad: Array, sizes: tuple[int, ...], axis: int = 1) -> list
     return [give(part, None) for part in np.split(grad, np.cumsum(sizes)[:-1], axis=axis)]
 
 
-def flatten(x: Array) -> Array:
+def flatten(x: Array, *, out: Array | None = None) -> Array:
     """(N, C, H, W) -> (N, C*H*W), the channel slowest, whatever the memory order."""
-    return np.array(x, order="C").reshape(x.shape[0], math.prod(x.shape[1:]))
+    if out is None or not out.flags.c_contiguous:
+        return give(np.array(x, order="C").reshape(x.shape[0], math.prod(x.shape[1:])), out)
+    np.copyto(out.reshape(x.shape), x)
+    return out
 
 
 def flatten_grad(grad: Array, shape: tuple[int, ...]) -> Array:

@@ -68,11 +68,14 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
 
 
 @silent
-def dropout(x: Array, p: float, mask: Array) -> Array:
+def dropout(x: Array, p: float, mask: Array, *, out: Array | None = None) -> Array:
     """Zero what the mask does not keep; scale the rest by 1/(1 - p), so that the mean stays."""
-    return give(np.where(mask, x * x.dtype.type(1 / (1 - p)), x.dtype.type(0)), None)
+    y = empty_result(x.shape, x.dtype) if out is None else out
+    y.fill(0)
+    np.multiply(x, x.dtype.type(1 / (1 - p)), out=y, where=mask)
+    return y
 
 
-def dropout_grad(grad: Array, p: float, mask: Array) -> Array:
+def dropout_grad(grad: Array, p: float, mask: Array, *, out: Array | None = None) -> Array:
     """The same, since it is linear."""
-    return dropout(grad, p, mask)
+    return dropout(grad, p, mask, out=out)

@@ -40,6 +40,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
     out: Array | None = None,
+    out_indices: Array | None = None,
 ) -> Array | tuple[Array, Array]:
     """Keep the largest value of each window, and where it lay: row*W + column, the first of equals."""
     settings = (kernel_size, stride, padding, dilation, ceil_mode)
@@ -56,7 +57,7 @@ def max_pool2d(
             np.copyto(best, value, where=better)
             np.copyto(indices, place, where=better)
     y = give(best, out)
-    return (y, give(indices, None)) if return_indices else y
+    return (y, give(indices, out_indices)) if return_indices else y
 
 
 def max_pool2d_grad(
