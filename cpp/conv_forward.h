@@ -25,19 +25,16 @@ template <class T> void conv(const ConvShape& s, const T* x, const T* w, const T
     if (is_depthwise(s)) return depthwise(s, x, w, bias, y);
     const Index count = s.kernel_y * s.kernel_x, channels = s.c / s.groups, k = s.k / s.groups;
     Scratch<Tap> taps(count);
-    Scratch<Index> offsets(count);
     forward_taps(s, taps.data());
-    for (Index t = 0; t < count; t++) offsets[t] = t;
 
     const PanelShape<T> shape{count * channels, k};
     Scratch<T> packed(s.groups * (shape.size() + shape.padded_k()));
+    bool finite = true;
     for (Index g = 0; g < s.groups; g++)
-        pack<T>({w + g * k * channels * count, offsets.data(), count, channels, count, channels * count}, shape, &packed[g * shape.size()]);
+        finite &= pack<T>({w + g * k * channels * count, k, channels, count, false, nullptr, count}, &packed[g * shape.size()]);
     T* lanes = &packed[s.groups * shape.size()];
     if (bias) pad_bias(bias, s.groups, k, shape.padded_k(), lanes);
-
-    const bool skip = count > 1 && all_finite(packed.data(), s.groups * shape.size());
-    GridConv<T>(forward_grid(s, taps.data()), x, packed.data(), bias ? lanes : nullptr, skip, y).run();
+    GridConv<T>(forward_grid(s, taps.data()), x, packed.data(), bias ? lanes : nullptr, finite, y).run();
 }
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -24,7 +24,7 @@ CONVSCOPE_INLINE bool meets(Index phase, Index pad, Index tap, Index dilation, I
 template <class T> void grad_input_phase(const ConvShape& s, Index phase_y, Index phase_x, const T* grad, const T* w, T* dx) {
     const Index count = s.kernel_y * s.kernel_x, channels = s.c / s.groups, k = s.k / s.groups;
     Scratch<Tap> taps(count);
-    Scratch<Index> offsets(count);
+    Scratch<Index> wanted(count);
     Index used = 0;
     for (Index u = s.kernel_y; u-- > 0;)
         for (Index v = s.kernel_x; v-- > 0;) {
@@ -32,29 +32,30 @@ template <class T> void grad_input_phase(const ConvShape& s, Index phase_y, Inde
             if (!meets(phase_y, s.pad_y, u, s.dilation_y, s.stride_y, &tap.y)) continue;
             if (!meets(phase_x, s.pad_x, v, s.dilation_x, s.stride_x, &tap.x)) continue;
             taps[used] = tap;
-            offsets[used++] = u * s.kernel_x + v;
+            wanted[used++] = u * s.kernel_x + v;
         }
     const PanelShape<T> shape{used * k, channels};
     Scratch<T> packed(s.groups * shape.size());
+    bool finite = true;
     for (Index g = 0; g < s.groups; g++)
-        pack<T>({w + g * k * channels * count, offsets.data(), used, k, channels * count, count}, shape, &packed[g * shape.size()]);
+        finite &= pack<T>({w + g * k * channels * count, k, channels, count, true, wanted.data(), used}, &packed[g * shape.size()]);
     const Grid grid{s.n, s.oh, s.ow, s.k, k, ceil_div(s.h - phase_y, s.stride_y), ceil_div(s.w - phase_x, s.stride_x), 1, 1, used, taps.data(),
                     s.h, s.w, s.c, s.stride_y, s.stride_x, phase_y, phase_x, channels, s.groups};
-    GridConv<T>(grid, grad, packed.data(), nullptr, all_finite(packed.data(), s.groups * shape.size()), dx).run();
+    GridConv<T>(grid, grad, packed.data(), nullptr, finite, dx).run();
 }
 
 // Few input channels. Bands of dx rows are summed up one by one; a grad row that reaches into two bands is multiplied twice.
 template <class T> class GradInputScatter {
 public:
     GradInputScatter(const ConvShape& s, const T* grad, const T* w, T* dx)
-        : s_(s), grad_(grad), dx_(dx), taps_(s.kernel_y * s.kernel_x), shape_{s.k, taps_ * s.c}, packed_(shape_.size()), offset_(1) {
-        offset_[0] = 0;
-        // lane (u, v, c) of channel o; w has (o, c, u, v)
+        : s_(s), grad_(grad), dx_(dx), taps_(s.kernel_y * s.kernel_x), shape_{s.k, taps_ * s.c}, packed_(shape_.size()) {
+        // Weights of a product from o to (u, v, c); w has (o, c, u, v).
         Scratch<T> turned(s.k * taps_ * s.c);
         for (Index o = 0; o < s.k; o++)
             for (Index c = 0; c < s.c; c++)
                 for (Index t = 0; t < taps_; t++) turned[(o * taps_ + t) * s.c + c] = w[(o * s.c + c) * taps_ + t];
-        pack<T>({turned.data(), offset_.data(), 1, s.k, taps_ * s.c, 1}, shape_, packed_.data());
+        const Index only = 0;
+        pack<T>({turned.data(), s.k, taps_ * s.c, 1, true, &only, 1}, packed_.data());
     }
 
     void run() {
@@ -125,7 +126,6 @@ private:
     Index taps_, padded_ = 0;
     PanelShape<T> shape_;
     Scratch<T> packed_;
-    Scratch<Index> offset_;
 };
 
 template <class T> void conv_grad_input(const ConvShape& s, const T* grad, const T* w, T* dx) {

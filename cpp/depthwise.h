@@ -61,7 +61,7 @@ template <class T> void run_depthwise(const Grid& g, const T* x, const T* weight
             const Index count = end - p >= depthwise_pixels ? depthwise_pixels : 1;
             T* out[depthwise_pixels];
             taps.fill(at, count, count, in);
-            for (Index i = 0; i < count; i++, out_at.next()) out[i] = y + out_at.out_offset();
+            for (Index i = 0; i < count; i++, out_at.next()) out[i] = y + out_at.out;
             if (count == 1)
                 depthwise_tile<T, 1>(in, g.taps, weights, row, bias, channels, out);
             else

@@ -38,44 +38,50 @@ template <class F> CONVSCOPE_INLINE void for_stretches(Index taps, Index channel
 template <class T> class Gather {
 public:
     // `end` is one past the last element of x.
-    Gather(const Grid& grid, const TapTable<T>& table, const T* x, const T* end) : g_(grid), table_(table), x_(x), end_(end) {
-        joined_ = grid.channels == grid.in_pixel;
-        for (Index t = 1; t < g_.taps && joined_; t++) joined_ = !follows(t) || g_.tap[t].x >= g_.tap[t - 1].x;
+    Gather(const Grid& grid, const TapTable<T>& table, const T* x, const T* end)
+        : g_(grid), table_(table), x_(x), end_(end), runs_(larger<Index>(1, grid.taps)) {
+        const bool joined = g_.channels == g_.in_pixel;
+        for (Index t = 0; t < g_.taps; t++) {
+            const Tap tap = g_.tap[t];
+            if (t > 0 && joined && tap.y == g_.tap[t - 1].y && tap.x == g_.tap[t - 1].x + 1)
+                runs_[count_ - 1].length += g_.channels;
+            else
+                runs_[count_++] = {(tap.y * g_.in_w + tap.x) * g_.in_pixel, g_.channels};
+        }
     }
     static Index slack() { return width<T>; }  // elements past the last row that may be written
 
     // Rows of taps*channels elements for `count` pixels.
     void rows(Walk& at, Index count, Index group, T* to) const {
-        for (Index p = 0; p < count; p++, at.next(), to += g_.taps * g_.channels) {
-            if (joined_ && table_.inside(at))
-                inner(x_ + at.in_offset(), to);
-            else
-                for (Index t = 0; t < g_.taps; t++)
-                    copy_few(to + t * g_.channels, table_.address(at, t) + group * g_.channels, g_.channels);
+        for (Index p = 0; p < count; p++, at.next()) {
+            if (table_.inside(at)) {
+                const T* from = x_ + at.in + group * g_.channels;
+                for (Index r = 0; r < count_; r++) to = copy_run(from + runs_[r].offset, runs_[r].length, to);
+            } else {
+                for (Index t = 0; t < g_.taps; t++, to += g_.channels) copy_few(to, table_.address(at, t) + group * g_.channels, g_.channels);
+            }
         }
     }
 
 private:
-    // Whether tap t lies right of tap t - 1, so that both are one run of memory.
-    bool follows(Index t) const { return g_.tap[t].y == g_.tap[t - 1].y && g_.tap[t].x == g_.tap[t - 1].x + 1; }
+    // Taps that are neighbours in memory.
+    struct Run {
+        Index offset, length;
+    };
 
-    void inner(const T* from, T* to) const {
-        for (Index t = 0; t < g_.taps;) {
-            const T* run = from + (g_.tap[t].y * g_.in_w + g_.tap[t].x) * g_.in_pixel;
-            Index length = g_.channels;
-            for (t++; t < g_.taps && follows(t); t++) length += g_.channels;
-            if (run + length + width<T> <= end_)
-                for (Index i = 0; i < length; i += width<T>) store(to + i, load(run + i));  // past the run: overwritten by the next
-            else
-                copy_few(to, run, length);
-            to += length;
-        }
+    CONVSCOPE_INLINE T* copy_run(const T* from, Index length, T* to) const {
+        if (from + length + width<T> <= end_)  // whole vectors; what is too much is written over by the next run
+            for (Index i = 0; i < length; i += width<T>) store(to + i, load(from + i));
+        else
+            copy_few(to, from, length);
+        return to + length;
     }
 
     const Grid& g_;
     const TapTable<T>& table_;
     const T *x_, *end_;
-    bool joined_;
+    Scratch<Run> runs_;
+    Index count_ = 0;
 };
 
 template <class T> class GridConv {
@@ -136,7 +142,7 @@ private:
     void prepare(Bundle& b, Index begin, Index end) const {
         b.tiles = ceil_div(end - begin, most_);
         Walk out(g_, begin, images_last_), in(g_, begin, images_last_);
-        for (Index p = 0; p < end - begin; p++, out.next()) b.out[p] = y_ + out.out_offset() + b.group * g_.k;
+        for (Index p = 0; p < end - begin; p++, out.next()) b.out[p] = y_ + out.out + b.group * g_.k;
         for (Index i = 0; i <= b.tiles; i++) b.start[i] = (end - begin) * i / b.tiles;
         for (Index i = 0; i < b.tiles; i++) {
             const Index count = b.start[i + 1] - b.start[i];

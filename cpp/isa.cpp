@@ -14,11 +14,13 @@ namespace {
 // Multiply-adds on a full register tile that never leaves the registers.
 template <class T> double peak(Index rounds) {
     constexpr int P = tile_pixels<tile_vectors>, V = tile_vectors;
-    Vector<T> sums[P][V] = {}, w[V];
-    unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = broadcast(T(0.5)); });
-    Vector<T> x = broadcast(T(0.25));
+    T source[V + 1] = {T(0.25), T(0.5)};
+    Vector<T> sums[P][V], w[V];
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = broadcast(T(p * V + v)); }); });
     for (Index i = 0; i < rounds; i++) {
-        asm volatile("" ::: "memory");
+        asm volatile("" : : "r"(source) : "memory");  // as far as the compiler knows, the factors have changed
+        const Vector<T> x = broadcast(source[V]);
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = broadcast(source[v]); });
         unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += x * w[v]; }); });
     }
     Vector<T> total = {};

@@ -42,8 +42,7 @@ template <class T> void linear(Index rows, Index in, Index out, const T* x, cons
     }
     const PanelShape<T> shape{in, out};
     Scratch<T> packed(shape.size() + shape.padded_k());
-    const Index offset = 0;
-    pack<T>({w, &offset, 1, in, 1, in}, shape, packed.data());
+    pack<T>({w, out, in, 1, false, nullptr, 1}, packed.data());
     if (bias) pad_bias(bias, 1, out, shape.padded_k(), &packed[shape.size()]);
     const Tap tap{0, 0};
     GridConv<T>(product_grid(rows, in, out, &tap), x, packed.data(), bias ? &packed[shape.size()] : nullptr, false, y).run();
@@ -52,8 +51,8 @@ template <class T> void linear(Index rows, Index in, Index out, const T* x, cons
 template <class T> void linear_grad_input(Index rows, Index in, Index out, const T* grad, const T* w, T* dx) {
     const PanelShape<T> shape{out, in};
     Scratch<T> packed(shape.size());
-    const Index offset = 0;
-    pack<T>({w, &offset, 1, out, in, 1}, shape, packed.data());
+    const Index only = 0;
+    pack<T>({w, out, in, 1, true, &only, 1}, packed.data());
     const Tap tap{0, 0};
     GridConv<T>(product_grid(rows, out, in, &tap), grad, packed.data(), nullptr, false, dx).run();
 }

@@ -10,8 +10,9 @@
 //     │ tap 1 ─ channel 0: k0 .. k31 │ │                   │
 //     └         ...                  ┘ └                   ┘
 #pragma once
-#include "parallel.h"
 #include "microkernel.h"
+#include "parallel.h"
+#include "transpose.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
@@ -34,53 +35,89 @@ template <class T> struct PanelShape {
     }
 };
 
-// Where packing finds weight (tap, channel, k): from[tap_offset[tap] + channel * channel_stride + k * k_stride].
+// The weights w[k][channel][tap] of a group. Packed as they are, lanes are output channels and there is a row for each channel
+// under each tap. Packed `turned`, for the input gradient, channels and k change places. `tap` lists the taps that are
+// wanted; `as they are` that is all of them, in order.
 template <class T> struct WeightSource {
-    const T* from;
-    const Index* tap_offset;
-    Index taps, channels, channel_stride, k_stride;
+    const T* w;
+    Index k, channels, taps;
+    bool turned;
+    const Index* tap;
+    Index wanted;
+
+    const T* end() const { return w + k * channels * taps; }
+    Index rows() const { return turned ? k : channels; }   // under each tap
+    PanelShape<T> shape() const { return turned ? PanelShape<T>{wanted * k, channels} : PanelShape<T>{taps * channels, k}; }
 };
 
-// Rows of channels [begin, end) under all taps, of one panel.
-template <class T> void pack_rows(const WeightSource<T>& s, const PanelShape<T>& shape, Index panel, Index begin, Index end, T* to) {
-    const Index lanes = shape.lanes(panel), row = shape.row(panel);
-    const T* from = s.from + panel * shape.lanes_most * s.k_stride;
-    to += shape.offset(panel);
-    if (lanes < row)
-        for (Index t = 0; t < s.taps; t++)
-            for (Index c = begin; c < end; c++)
-                for (Index k = lanes; k < row; k++) to[(t * s.channels + c) * row + k] = T(0);
-    if (s.k_stride > s.channel_stride) {  // read in the order of memory, whichever that is
-        for (Index k = 0; k < lanes; k++)
-            for (Index c = begin; c < end; c++)
-                for (Index t = 0; t < s.taps; t++)
-                    to[(t * s.channels + c) * row + k] = from[s.tap_offset[t] + c * s.channel_stride + k * s.k_stride];
-    } else {
-        for (Index c = begin; c < end; c++)
-            for (Index t = 0; t < s.taps; t++)
-                for (Index k = 0; k < lanes; k++)
-                    to[(t * s.channels + c) * row + k] = from[s.tap_offset[t] + c * s.channel_stride + k * s.k_stride];
+// Puts packed rows in their places and notes whether all that went by was finite.
+template <class T> struct PanelWriter {
+    T* to;
+    Index row, rows;  // elements of a packed row; rows under each tap
+    Vector<T> check = {};
+
+    CONVSCOPE_INLINE void put(Index tap, Index channel, Index vector, Vector<T> value) {
+        store(to + (tap * rows + channel) * row + vector * width<T>, value);
+        check += value * broadcast(T(0));
+    }
+    bool finite() const {
+        T sum = 0;
+        for (int lane = 0; lane < width<T>; lane++) sum += check[lane];
+        return sum == 0;
+    }
+};
+
+// A row of w is contiguous over (channel, tap): squares of it are turned, a lane for each k.
+template <class T> void pack_straight(const WeightSource<T>& s, Index first, Index lanes, Index vector, Index begin, Index end, PanelWriter<T>& writer) {
+    Index channel = begin, tap = 0;
+    const Index stride = s.channels * s.taps;
+    for (Index e = begin * s.taps; e < end * s.taps; e += width<T>) {
+        Vector<T> columns[width<T>];
+        const Index count = smaller<Index>(width<T>, end * s.taps - e);
+        load_columns(s.w + first * stride + e, stride, lanes, count, s.end(), columns);
+        for (Index i = 0; i < count; i++) {
+            writer.put(tap, channel, vector, columns[i]);
+            if (++tap == s.taps) tap = 0, channel++;
+        }
     }
 }
 
-template <class T> void pack(const WeightSource<T>& source, const PanelShape<T>& shape, T* to) {
-    const Index block = larger<Index>(1, 128 / larger<Index>(1, source.taps));  // channels: their rows fit the first cache
-    const Index blocks = ceil_div(source.channels, block), items = shape.count() * blocks;
-    parallel(items, team_size(items, double(shape.size()) / 4), [&](Index item, int) {
-        const Index begin = item % blocks * block;
-        pack_rows(source, shape, item / blocks, begin, smaller(source.channels, begin + block), to);
-    });
+// For one k, w is contiguous over (channel, tap): squares are turned, a lane for each channel.
+template <class T> void pack_turned(const WeightSource<T>& s, Index first, Index lanes, Index vector, Index begin, Index end, PanelWriter<T>& writer) {
+    for (Index k = begin; k < end; k++) {
+        const T* from = s.w + (k * s.channels + first) * s.taps;
+        if (s.taps == 1) {
+            if (s.wanted) writer.put(0, k, vector, lanes == width<T> ? load(from) : load_first(from, lanes));
+            continue;
+        }
+        for (Index t = 0; t < s.taps; t += width<T>) {
+            Vector<T> columns[width<T>];
+            load_columns(from + t, s.taps, lanes, smaller<Index>(width<T>, s.taps - t), s.end(), columns);
+            for (Index i = 0; i < s.wanted; i++)
+                if (s.tap[i] >= t && s.tap[i] < t + width<T>) writer.put(i, k, vector, columns[s.tap[i] - t]);
+        }
+    }
 }
 
-// Whether no element is infinite or not a number: then what lies under padding adds nothing and may be skipped.
-template <class T> bool all_finite(const T* x, Index count) {
-    Vector<T> sum = {};
-    Index i = 0;
-    for (; i + width<T> <= count; i += width<T>) sum += load(x + i) * broadcast(T(0));
-    T rest = 0;
-    for (; i < count; i++) rest += x[i] * T(0);
-    for (int lane = 0; lane < width<T>; lane++) rest += sum[lane];
-    return rest == 0;
+// Packs the weights of a group; says whether none is infinite or not a number. Then what lies under padding adds nothing and may
+// be skipped.
+template <class T> bool pack(const WeightSource<T>& source, T* to) {
+    const PanelShape<T> shape = source.shape();
+    const Index block = larger<Index>(width<T>, 256 / larger<Index>(1, source.taps)), blocks = ceil_div(source.rows(), block), items = shape.count() * blocks;
+    int infinite = 0;
+    parallel(items, team_size(items, double(shape.size()) / 4), [&](Index item, int) {
+        const Index panel = item / blocks, begin = item % blocks * block, end = smaller(source.rows(), begin + block);
+        PanelWriter<T> writer{to + shape.offset(panel), shape.row(panel), source.rows()};
+        for (Index vector = 0; vector < shape.vectors(panel); vector++) {
+            const Index first = panel * shape.lanes_most + vector * width<T>, lanes = smaller<Index>(width<T>, shape.k - first);
+            if (source.turned)
+                pack_turned(source, first, lanes, vector, begin, end, writer);
+            else
+                pack_straight(source, first, lanes, vector, begin, end, writer);
+        }
+        if (!writer.finite()) __atomic_store_n(&infinite, 1, __ATOMIC_RELAXED);
+    });
+    return !infinite;
 }
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -33,6 +33,7 @@ struct Walk {
     const Grid& g;
     bool images_last;
     Index n, i, j;
+    Index in, out;  // element offsets of what the pixel reads under tap (0, 0), and of what it writes
 
     Walk(const Grid& grid, Index pixel, bool images_last) : g(grid), images_last(images_last) {
         if (images_last) {
@@ -42,27 +43,27 @@ struct Walk {
             j = pixel % g.w, pixel /= g.w;
             i = pixel % g.h, n = pixel / g.h;
         }
+        locate();
     }
-    void next() {
-        if (images_last) {
-            if (++n == g.n) n = 0, advance();
-        } else if (advance())
-            n++;
-    }
-    Index in_y() const { return i * g.stride_y; }
-    Index in_x() const { return j * g.stride_x; }
-    Index in_offset() const { return ((n * g.in_h + in_y()) * g.in_w + in_x()) * g.in_pixel; }  // of tap (0, 0)
-    Index out_offset() const {
-        return ((n * g.out_h + i * g.out_step_y + g.out_y) * g.out_w + j * g.out_step_x + g.out_x) * g.out_pixel;
+    CONVSCOPE_INLINE void next() {
+        if (!images_last && ++j < g.w) {  // nearly always
+            in += g.stride_x * g.in_pixel, out += g.out_step_x * g.out_pixel;
+            return;
+        }
+        if (!images_last) {
+            j = 0;
+            if (++i == g.h) i = 0, n++;
+        } else if (++n == g.n) {
+            n = 0;
+            if (++j == g.w) j = 0, i++;
+        }
+        locate();
     }
 
 private:
-    bool advance() {  // to the next position; says whether it began anew
-        if (++j < g.w) return false;
-        j = 0;
-        if (++i < g.h) return false;
-        i = 0;
-        return true;
+    void locate() {
+        in = ((n * g.in_h + i * g.stride_y) * g.in_w + j * g.stride_x) * g.in_pixel;
+        out = ((n * g.out_h + i * g.out_step_y + g.out_y) * g.out_w + j * g.out_step_x + g.out_x) * g.out_pixel;
     }
 };
 
@@ -70,20 +71,20 @@ private:
 template <class T> class TapTable {
 public:
     TapTable(const Grid& grid, const T* x, const T* zeros) : g_(grid), x_(x), zeros_(zeros) {
+        Tap lowest{0, 0}, highest{0, 0};
         for (Index t = 0; t < g_.taps; t++) {
             const Tap tap = g_.tap[t];
-            lowest_ = {smaller(lowest_.y, tap.y), smaller(lowest_.x, tap.x)};
-            highest_ = {larger(highest_.y, tap.y), larger(highest_.x, tap.x)};
+            lowest = {smaller(lowest.y, tap.y), smaller(lowest.x, tap.x)};
+            highest = {larger(highest.y, tap.y), larger(highest.x, tap.x)};
         }
+        first_ = {ceil_div(-lowest.y, g_.stride_y), ceil_div(-lowest.x, g_.stride_x)};
+        end_ = {ceil_div(larger<Index>(0, g_.in_h - highest.y), g_.stride_y), ceil_div(larger<Index>(0, g_.in_w - highest.x), g_.stride_x)};
     }
 
     // Whether all taps of a grid pixel lie inside the image.
-    bool inside(const Walk& at) const {
-        return at.in_y() + lowest_.y >= 0 && at.in_y() + highest_.y < g_.in_h && at.in_x() + lowest_.x >= 0 &&
-               at.in_x() + highest_.x < g_.in_w;
-    }
+    CONVSCOPE_INLINE bool inside(const Walk& at) const { return at.i >= first_.y && at.i < end_.y && at.j >= first_.x && at.j < end_.x; }
     const T* address(const Walk& at, Index t) const {
-        const Index y = at.in_y() + g_.tap[t].y, x = at.in_x() + g_.tap[t].x;
+        const Index y = at.i * g_.stride_y + g_.tap[t].y, x = at.j * g_.stride_x + g_.tap[t].x;
         if (y < 0 || y >= g_.in_h || x < 0 || x >= g_.in_w) return zeros_;
         return x_ + ((at.n * g_.in_h + y) * g_.in_w + x) * g_.in_pixel;
     }
@@ -93,7 +94,7 @@ public:
         while (count > 0) {
             Index offsets[64], n = 0;
             const Walk first = at;
-            while (n < smaller<Index>(count, 64) && inside(at)) offsets[n++] = at.in_offset(), at.next();
+            while (n < smaller<Index>(count, 64) && inside(at)) offsets[n++] = at.in, at.next();
             for (Index t = 0; t < g_.taps; t++) {
                 const T* shifted = x_ + (g_.tap[t].y * g_.in_w + g_.tap[t].x) * g_.in_pixel;
                 for (Index p = 0; p < n; p++) in[t * stride + p] = shifted + offsets[p];
@@ -108,7 +109,7 @@ public:
 private:
     const Grid& g_;
     const T *x_, *zeros_;
-    Tap lowest_{0, 0}, highest_{0, 0};
+    Tap first_, end_;  // the grid pixels whose taps all lie inside the image
 };
 
 }  // namespace convscope::CONVSCOPE_ISA
