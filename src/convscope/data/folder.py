@@ -103,9 +103,9 @@ class ImageFolder:
         self.name = name or self.folder.resolve().name
         self.classes, self._files, self.y, self.skipped = _list(self.folder, classes)
         wanted = None if size is None else _check_size(size)
-        self._form = self._survey(Form(wanted, channels or "", crop, resize))
-        height, width = self._form.size or (0, 0)
-        self.image_shape = (_CHANNELS[self._form.channels], height, width)
+        (height, width), mode = self._survey(wanted, channels)
+        self._form = Form(wanted, mode, crop, resize)
+        self.image_shape = (_CHANNELS[mode], height, width)
         self._kept = _Kept(len(self), self.image_shape, memory)
 
     def __len__(self) -> int:
@@ -160,30 +160,29 @@ class ImageFolder:
             raise FileError(f"{file}: the image must still be {self.image_shape}; got {planes.shape}.")
         return planes
 
-    def _survey(self, form: Form) -> Form:
-        """Read every header; settle size and channels, where the images agree on what was not said."""
+    def _survey(self, size: tuple[int, int] | None, channels: str | None) -> tuple[tuple[int, int], str]:
+        """Read every header; give size and channels, where the images agree on what was not said."""
         first_of: dict[tuple[int, int], int] = {}
         grey: dict[bool, list[int]] = {False: [], True: []}
         for index in range(len(self)):
             header: Header = read_header(str(self.path(index)), self._pixel_limit)
             first_of.setdefault(header.size, index)
             grey[header.grey].append(index)
-        if form.size is None and len(first_of) > 1:
+        if size is None and len(first_of) > 1:
             (one, first), (other, second) = list(first_of.items())[:2]
             raise InvalidValue(
                 f"{self.folder}: all images must have one size, or say size=(height, width) to resize them; "
                 f"got {one[0]}x{one[1]} (height x width), {self._short(first)}, and {other[0]}x{other[1]}, "
                 f"{self._short(second)}."
             )
-        if not form.channels and grey[True] and grey[False]:
+        if channels is None and grey[True] and grey[False]:
             rare = min(grey.values(), key=len)
             kind = "grey" if rare is grey[True] else "colour"
             raise InvalidValue(
                 f"{self.folder}: images must be all grey or all colour, or say channels='L' or 'RGB' to "
                 f"convert them; got {len(rare)} {kind} among {len(self)}, as {self._short(rare[0])}."
             )
-        channels = form.channels or ("L" if grey[True] else "RGB")
-        return Form(form.size or next(iter(first_of)), channels, form.crop, form.resize)
+        return size or next(iter(first_of)), channels or ("L" if grey[True] else "RGB")
 
     def _short(self, index: int) -> str:
         return str(self.path(index).relative_to(self.folder))

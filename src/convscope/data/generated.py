@@ -63,7 +63,7 @@ def lines(n: int = 2000, size: int = 16, seed: int = 0, *, noise: float = 0.1, s
     return _generated("lines", _lines, n, size, seed, noise, start)
 
 
-def edges(n: int = 2000, size: int = 24, seed: int = 0, *, texture: float = 0.15, start: int = 0) -> Dataset:
+def edges(n: int = 2000, size: int = 24, seed: int = 0, *, texture: float = 0.1, start: int = 0) -> Dataset:
     """Draw step edges on a textured ground: more horizontal (class 0) or more vertical ones (class 1).
 
     Three or four edges run in the direction of the class and one in the other, each a third to a half as
