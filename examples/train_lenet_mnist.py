@@ -63,9 +63,8 @@ def train(folder: Path, epochs: int, seed: int, output: Path | None) -> int:
 
 def show_epoch(record: EpochRecord) -> None:
     """Print one line for each epoch."""
-    print(
-        f"epoch {record.epoch}: loss {record.loss:.4f}, accuracy {record.accuracy:.2%}, {record.seconds:.1f} s"
-    )
+    measured = f"loss {record.loss:.4f}, accuracy {record.accuracy:.2%}"
+    print(f"epoch {record.epoch}: {measured}, {record.seconds:.1f} s")
 
 
 def show_batch(record: BatchRecord) -> None:
