@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-MEMORY = ("C", "Fortran", "channels last", "slice", "negative", "transposed", "offset")
+MEMORY = ("C", "Fortran", "channels last", "slice", "negative", "transposed", "unaligned", "read-only")
 
 
 def drawn(examples: int) -> settings:
@@ -39,9 +39,13 @@ def in_memory(array: np.ndarray, kind: str) -> np.ndarray:
     elif kind == "transposed":
         axes = (*range(2, ndim), 0, 1) if ndim > 2 else tuple(range(ndim))[::-1]
         result = np.empty([shape[a] for a in axes], array.dtype).transpose(np.argsort(axes))
+    elif kind == "unaligned":  # one byte behind where such numbers belong
+        memory = np.zeros(array.nbytes + 1, np.uint8)[1:]
+        result = memory.view(array.dtype).reshape(shape)
     else:
-        result = np.full(array.size + 3, np.nan, array.dtype)[3:].reshape(shape)
+        result = np.empty(shape, array.dtype)
     result[...] = array
+    result.flags.writeable = kind != "read-only"
     return result
 
 

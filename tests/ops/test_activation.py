@@ -88,6 +88,14 @@ def test_nan_and_infinity_pass_through(core: str) -> None:
         assert np.isnan(ops.relu_grad(x, np.ones(5, np.float32))[0])
 
 
+def test_an_empty_batch_gives_an_empty_result(core: str) -> None:
+    for shape in ((0, 4), (0, 2, 3, 3)):
+        x = np.zeros(shape, np.float32)
+        for y in (ops.relu(x), ops.relu_grad(x, x), ops.tanh(x), ops.softmax(x), ops.softmax_grad(x, x)):
+            assert y.shape == shape
+            assert y.dtype == np.float32
+
+
 def test_softmax_does_not_overflow(core: str) -> None:
     y = ops.softmax(np.array([[1e4, -1e4, 1e4]], np.float32))
     assert np.array_equal(y, np.array([[0.5, 0, 0.5]], np.float32))

@@ -134,6 +134,20 @@ def test_a_one_pixel_image_and_a_huge_kernel(core: str) -> None:
     )
 
 
+def test_broadcast_arrays_are_taken(core: str) -> None:
+    """Arrays whose strides are 0, as a gradient that is the same everywhere is often made."""
+    x = np.broadcast_to(np.arange(5.0, dtype=np.float32), (2, 3, 4, 5))
+    w = np.broadcast_to(np.float32(0.5), (4, 3, 3, 3))
+    y = ops.conv2d(x, w)
+    assert np.array_equal(y, ops.conv2d(x.copy(), w.copy()))
+    grad = np.broadcast_to(np.float32(1), y.shape)
+    assert np.array_equal(
+        ops.conv2d_grad_input(grad, w, x.shape), ops.conv2d_grad_input(grad.copy(), w, x.shape)
+    )
+    assert np.array_equal(ops.conv2d_grad_weight(x, grad, 3), ops.conv2d_grad_weight(x, grad.copy(), 3))
+    assert np.array_equal(ops.conv2d_grad_bias(grad), np.full(4, 12, np.float32))
+
+
 def test_results_are_channels_last_in_memory(core: str) -> None:
     x, w = np.ones((2, 3, 5, 6), np.float32), np.ones((4, 3, 3, 3), np.float32)
     y = ops.conv2d(x, w)

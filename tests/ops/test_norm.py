@@ -95,7 +95,7 @@ def test_gradients_are_those_of_finite_differences(core: str, shape: tuple[int, 
     )
 
 
-@pytest.mark.parametrize("memory", MEMORY)
+@pytest.mark.parametrize("memory", [kind for kind in MEMORY if kind != "read-only"])
 def test_out_may_be_x_itself(core: str, memory: str) -> None:
     rng = np.random.default_rng(0)
     x = in_memory(rng.normal(size=(3, 4, 5, 2)).astype(np.float32), memory)

@@ -132,6 +132,16 @@ def conv2d(
     >>> np.allclose(V, cells)
     True
 
+    A filter is as deep as its input: it has one kernel for every input channel, not one in all.
+
+    >>> conv2d(np.zeros((1, 3, 8, 8)), np.zeros((16, 3, 5, 5))).shape
+    (1, 16, 4, 4)
+    >>> conv2d(np.zeros((1, 3, 8, 8)), np.zeros((16, 1, 5, 5)))
+    Traceback (most recent call last):
+        ...
+    convscope.errors.InvalidValue: conv2d: in_channels must be groups * weight.shape[1]; \
+got in_channels=3, groups=1, weight.shape=(16, 1, 5, 5).
+
     Sharing weights saves parameters. AlexNet's first layer has 96 filters of 11x11x3 and 96
     biases; did each of its 55x55x96 cells have weights and a bias of its own, it would be
 

@@ -16,7 +16,7 @@ Steele, Lea and Flood (2014), Fast splittable pseudorandom number generators, se
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2**64 divided by the golden ratio, ma
 _MASK = (1 << 64) - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Randomness:
     """Where the random numbers of a batch come from.
 
@@ -54,7 +54,7 @@ class Randomness:
 
     seed: int
     epoch: int
-    samples: npt.NDArray[np.int64] = field(compare=False)
+    samples: npt.NDArray[np.int64]
 
     def __post_init__(self) -> None:
         for name in ("seed", "epoch"):
@@ -66,7 +66,9 @@ class Randomness:
             raise DtypeError(f"Randomness: samples must be whole numbers; got {samples.dtype}.")
         if samples.ndim != 1:
             raise InvalidValue(f"Randomness: samples must be a vector; got shape {samples.shape}.")
-        object.__setattr__(self, "samples", samples.astype(np.int64))
+        samples = samples.astype(np.int64)
+        samples.flags.writeable = False
+        object.__setattr__(self, "samples", samples)
 
     def uniform(self, key: str, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
         """Give numbers from [0, 1), multiples of 2**-53.
