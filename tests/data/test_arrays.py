@@ -5,9 +5,11 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from convscope.data import read_npz
-from convscope.errors import FileError, InvalidValue
+from convscope.errors import ConvscopeError, FileError, InvalidValue
 
 Y = np.array([0, 1, 0])
 
@@ -168,3 +170,28 @@ def test_a_header_that_lies_is_refused_before_anything_is_allocated(tmp_path):
         archive.writestr("x.npy", b"not an array")
         archive.writestr("y.npy", labels.getvalue())
     refused(FileError, "not a whole", file)
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory):
+    return tmp_path_factory.mktemp("damaged") / "data.npz"
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_gives_images_or_one_clear_line(damaged, data):
+    np.savez(damaged, x=bytes_of(3, 4, 5), y=Y)
+    content = bytearray(damaged.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    damaged.write_bytes(content)
+    message = ""
+    try:
+        train, _ = read_npz(damaged)
+    except ConvscopeError as error:
+        message = str(error)
+    if message:
+        assert str(damaged) in message
+        assert "\n" not in message
+    else:
+        assert len(train) == 3

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import io
 import os
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from convscope.data import ImageFolder, Loader
+from convscope.data.picture import Form, decode, read_header
 from convscope.errors import DtypeError, FileError, InvalidValue
 from convscope.network import ImageInput
 
@@ -275,3 +280,55 @@ def test_a_broken_file_comes_to_light_at_its_batch(pets):
         assert [next(batches).samples.tolist() for _ in range(2)] == [[0, 1], [2, 3]]
         with pytest.raises(FileError, match=r"dog.2\.png"):
             next(batches)
+
+
+def file_of(kind):
+    stream = io.BytesIO()
+    picture(7, 9, "RGB").save(stream, kind)
+    return stream.getvalue()
+
+
+FILES = {kind: file_of(kind) for kind in ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")}
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory):
+    return tmp_path_factory.mktemp("damaged") / "image.png"
+
+
+@settings(max_examples=300, deadline=None)
+@given(kind=st.sampled_from(sorted(FILES)), data=st.data())
+def test_a_damaged_file_gives_pixels_or_one_clear_line(damaged, kind, data):
+    content = bytearray(FILES[kind])
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    damaged.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    message = ""
+    try:
+        header = read_header(str(damaged), 100_000)
+        pixels = decode(str(damaged), Form((4, 5), "RGB"), 100_000)
+    except FileError as error:
+        message = str(error)
+    if message:
+        assert str(damaged) in message
+        assert "\n" not in message
+    else:
+        assert pixels.shape == (4, 5, 3)
+        assert header.size[0] * header.size[1] <= 100_000
+
+
+def test_no_more_is_held_than_a_few_batches(tmp_path):
+    for kind in ("a", "b"):
+        (tmp_path / kind).mkdir()
+        for number in range(30):
+            picture(200, 200, seed=number).save(tmp_path / kind / f"{number}.bmp")
+    loader = Loader(ImageFolder(tmp_path), 2, threads=2, ahead=1)
+    batch = 2 * 200 * 200 * (1 + 4)  # bytes, and float32
+    tracemalloc.start()
+    try:
+        for _ in loader.epoch(0):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * batch  # of 30: one in each thread, one ahead, one with the consumer, and small things

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,6 +64,8 @@ def test_a_folder_may_bear_a_name(tmp_path, monkeypatch):
     assert open_dataset("digits")[0].name == "digits"
     assert isinstance(open_dataset("digits")[0], Dataset)
     assert isinstance(open_dataset("./digits")[0], ImageFolder)
+    assert isinstance(open_dataset(Path("digits"))[0], ImageFolder)
+    assert open_dataset(Path("lines"))[0].name == "lines"
 
 
 def test_idx_folders_are_read_or_mapped(tmp_path):

@@ -58,7 +58,7 @@ def open_dataset(
         A name: "digits" (a third of each class is the test part), "lines" or "edges" (generated; the
         test part has half as many other images). Or a folder of the four IDX files of MNIST and its
         like; a folder with one folder of images per class, or with such folders `train` and `test`; an
-        .npz file with `x` and `y`. A folder that bears one of the names is "./digits".
+        .npz file with `x` and `y`. A folder that bears one of the names is "./digits", or a Path.
     n : int, optional
         How many training images are generated; 2000 when left out.
     seed : int, optional
@@ -135,18 +135,16 @@ def _check_options(kind: str, source: str | os.PathLike[str], given: Mapping[str
 
 def _kind(source: str | os.PathLike[str]) -> str:
     """Tell what kind of data set it is: a name first, then what lies there."""
-    if source == "digits":
-        return "the digits"
-    if source in _GENERATED:
-        return "a generated data set"
-    path = Path(source)
+    path, text = Path(source), os.fspath(source)
+    # A Path says that a place is meant, where there is one.
+    if text in NAMES and (isinstance(source, str) or not path.exists()):
+        return "the digits" if text == "digits" else "a generated data set"
     if path.is_dir():
         return "a folder of IDX files" if _holds_idx(path) else "a folder of class folders"
     if path.suffix.lower() == ".npz" and path.exists():
         return "an .npz file"
     if path.exists():
         raise FileError(f"{path}: a data set is a folder, an .npz file, or one of {', '.join(NAMES)}.")
-    text = str(source)
     if path.suffix or os.sep in text or (os.altsep and os.altsep in text):
         raise FileError(f"cannot read {path}: there is no such file or folder.")
     raise UnknownName(
