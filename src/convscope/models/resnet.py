@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from convscope.errors import InvalidValue
 from convscope.layers import Add, Flatten, GlobalAvgPool2d, MaxPool2d, ReLU
 from convscope.models.builder import Builder
+from convscope.models.checks import check_classes, check_image
 from convscope.models.initialise import batch_norm, conv2d, he_normal_fan_out, linear
 from convscope.network import Network
 
-__all__ = ["resnet18"]
+__all__ = ["resnet18", "small_resnet"]
 
 
 def resnet18(variant: str = "imagenet", *, num_classes: int | None = None, seed: int = 0) -> Network:
@@ -51,6 +54,47 @@ def resnet18(variant: str = "imagenet", *, num_classes: int | None = None, seed:
     source = build.add("flatten", Flatten(), source)
     build.add("fc", linear(classes), source)
     return build.network("resnet18" if imagenet else "resnet18-cifar")
+
+
+def small_resnet(
+    input_shape: Sequence[int] = (1, 28, 28), *, num_classes: int = 10, width: int = 32, seed: int = 0
+) -> Network:
+    """Build a small residual network for small images, such as those of Fashion-MNIST.
+
+    A 3x3 convolution, three residual blocks of `width`, twice and four times as many filters, the
+    second and third of stride 2, and the mean of each map.
+
+    Parameters
+    ----------
+    input_shape : (C, H, W)
+        Any size.
+    num_classes : int
+    width : int
+        Filters of the first layer.
+    seed : int
+        Of the drawn weights.
+
+    Returns
+    -------
+    Network
+        Its output, "fc", is one score a class, before any softmax.
+
+    Examples
+    --------
+    >>> small_resnet()
+    Network(small_resnet: 1x28x28, 31 nodes, 308,074 parameters)
+    """
+    classes = check_classes("small_resnet", num_classes)
+    if isinstance(width, bool) or not isinstance(width, int) or width < 1:
+        raise InvalidValue(f"small_resnet: width must be a whole number of at least 1; got {width!r}.")
+    build = Builder(check_image("small_resnet", input_shape, 1), seed)
+    source = _conv_norm(build, build.input_name, "conv1", "bn1", width, 3, 1)
+    source = build.add("relu1", ReLU(), source)
+    for stage in (1, 2, 3):
+        source = _block(build, source, f"block{stage}", width << (stage - 1), 1 if stage == 1 else 2)
+    source = build.add("flatten", Flatten(), build.add("avgpool", GlobalAvgPool2d(), source))
+    build.add("fc", linear(classes), source)
+    return build.network("small_resnet")
 
 
 def _stem(build: Builder, imagenet: bool) -> str:

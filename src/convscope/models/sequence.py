@@ -11,7 +11,10 @@ from convscope.models.builder import Builder
 from convscope.models.initialise import Promise
 from convscope.network import Network
 
-__all__ = ["sequential"]
+__all__ = ["Item", "sequential"]
+
+#: A layer, a promise of one, or either with its name
+Item = Layer | Promise | tuple[str, Layer | Promise]
 
 _SHORT = {
     "Conv2d": "conv",
@@ -26,7 +29,7 @@ _SHORT = {
 
 
 def sequential(
-    layers: Iterable[Layer | Promise | tuple[str, Layer | Promise]],
+    layers: Iterable[Item],
     input_shape: Sequence[int],
     *,
     seed: int = 0,
