@@ -24,7 +24,7 @@ constexpr Index tiles_in_group = 16;
 
 // f(first tap, taps, first channel, channels) for each stretch of a sum.
 template <class F> CONVSCOPE_INLINE void for_stretches(Index taps, Index channels, F&& f) {
-    if (channels <= longest_sum) {
+    if (channels <= longest_sum || taps == 0) {  // no taps: once, with nothing to add, so that every output is written
         const Index parts = larger<Index>(1, smaller(taps, ceil_div(taps * channels, longest_sum)));
         for (Index i = 0; i < parts; i++) f(taps * i / parts, taps * (i + 1) / parts - taps * i / parts, Index(0), channels);
         return;
