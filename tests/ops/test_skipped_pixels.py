@@ -1,4 +1,4 @@
-"""A stride larger than the kernel leaves input pixels that no window sees: their gradient is 0, not leftovers."""
+"""A stride beyond the kernel leaves pixels that no window sees: their gradient is 0, not leftovers."""
 
 from __future__ import annotations
 
