@@ -29,7 +29,7 @@ template <class T> struct Columns {
             a = b, b = rest;
         }
         fold = width<T> / a, row = fold * channels;
-        part = ceil_div(larger<Index>(1, 32768 / channels), fold) * fold;
+        part = ceil_div(larger<Index>(1, 16384 / channels), fold) * fold;
     }
     Index parts() const { return ceil_div(pixels, part); }
     int team(Index items) const { return team_size(items, double(items) * part * channels / width<T>); }
@@ -39,24 +39,13 @@ template <class T> struct Columns {
     }
 
     // sums[c] = sum over pixels [begin, end) of value; scratch has `row` elements. `begin` is a multiple of `fold`.
+    // Sums over `rows_at_once` rows are added to sums of such sums, which keeps the rounding error down.
     template <class F> void sum(Index begin, Index end, const F& value, T* scratch, T* sums) const {
         const Index rows = (end - begin) / fold;
-        constexpr Index together = 4 * width<T>;
-        for (Index c = 0; c < row;) {
-            if (c + together <= row) {
-                Vector<T> total[4] = {};
-                for (Index r = 0; r < rows; r++)
-                    unroll<4>([&](auto v) CONVSCOPE_LAMBDA { total[v] += value(LoadVector{}, begin * channels + r * row + c + v * width<T>, c + v * width<T>); });
-                unroll<4>([&](auto v) CONVSCOPE_LAMBDA { store(scratch + c + v * width<T>, total[v]); });
-                c += together;
-            } else {
-                Vector<T> total = {};
-                for (Index r = 0; r < rows; r++) total += value(LoadVector{}, begin * channels + r * row + c, c);
-                store(scratch + c, total);
-                c += width<T>;
-            }
-        }
-        for (Index c = 0; c < channels; c++) {
+        Index c = 0;
+        for (; c + 4 * width<T> <= row; c += 4 * width<T>) sum_columns<4>(begin * channels + c, rows, c, value, scratch);
+        for (; c < row; c += width<T>) sum_columns<1>(begin * channels + c, rows, c, value, scratch);
+        for (c = 0; c < channels; c++) {
             T total = 0;
             for (Index i = 0; i < fold; i++) total += scratch[i * channels + c];
             for (Index p = begin + rows * fold; p < end; p++) total += value(LoadOne{}, p * channels + c, c);
@@ -75,6 +64,21 @@ template <class T> struct Columns {
     // body(part, begin, end, worker) for all parts.
     template <class Body> void parallel_parts(const Body& body) const {
         parallel(parts(), team(parts()), [&](Index item, int worker) { body(item, item * part, smaller(pixels, (item + 1) * part), worker); });
+    }
+
+private:
+    static constexpr Index rows_at_once = 64;
+
+    // V vectors of columns, from column c and element e on.
+    template <int V, class F> CONVSCOPE_INLINE void sum_columns(Index e, Index rows, Index c, const F& value, T* scratch) const {
+        Vector<T> total[V] = {};
+        for (Index first = 0; first < rows; first += rows_at_once) {
+            Vector<T> some[V] = {};
+            for (Index r = first; r < smaller(rows, first + rows_at_once); r++)
+                unroll<V>([&](auto v) CONVSCOPE_LAMBDA { some[v] += value(LoadVector{}, e + r * row + v * width<T>, c + v * width<T>); });
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { total[v] += some[v]; });
+        }
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(scratch + c + v * width<T>, total[v]); });
     }
 };
 

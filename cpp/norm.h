@@ -1,8 +1,8 @@
 // Batch normalisation: y = (x - mean) / sqrt(var + eps) * weight + bias, channel by channel.
 //
-// Memory is what it costs, so x is read once for both moments: each part (columns.h) finds its own
-// mean and the sum of squares about it while it is in the cache, and parts are merged in order by
-// Chan, Golub & LeVeque (1979).
+// Memory is what it costs, so x is fetched once for both moments: each part (columns.h) finds its own
+// mean and the sum of squares about it while it is in the cache (with the correction for a mean that
+// is off by rounding), and parts are merged in order: Chan, Golub & LeVeque (1983).
 #pragma once
 #include "columns.h"
 
@@ -27,26 +27,30 @@ void batch_norm(Index pixels, Index channels, T eps, const T* x, const T* weight
 template <class T> void moments(Index pixels, Index channels, const T* x, T* mean, T* var) {
     const Columns<T> columns(pixels, channels);
     const Index parts = columns.parts(), row = columns.row;
-    Scratch<T> found(parts * 2 * channels);  // mean and sum of squares of each part
+    Scratch<T> found(parts * 3 * channels);  // of each part: its mean, nearly; sum of distances from that; sum of their squares
     Scratch<T> memory(columns.team(parts) * 2 * row);
     columns.parallel_parts([&](Index part, Index begin, Index end, int worker) {
-        T *scratch = &memory[worker * 2 * row], *means = scratch + row, *center = &found[part * 2 * channels];
+        T *scratch = &memory[worker * 2 * row], *centers = scratch + row, *center = &found[part * 3 * channels];
         columns.sum(begin, end, [=](auto at, Index e, Index) CONVSCOPE_LAMBDA { return at(x + e); }, scratch, center);
         for (Index c = 0; c < channels; c++) center[c] /= T(end - begin);
-        columns.repeat(center, means);
-        columns.sum(begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { const auto d = at(x + e) - at(means + c); return d * d; }, scratch, center + channels);
+        columns.repeat(center, centers);
+        columns.sum(begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return at(x + e) - at(centers + c); }, scratch, center + channels);
+        columns.sum(begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { const auto d = at(x + e) - at(centers + c); return d * d; }, scratch, center + 2 * channels);
     });
-    for (Index c = 0; c < channels; c++) {
-        double count = 0, center = 0, squares = 0;
-        for (Index part = 0; part < parts; part++) {
-            const double more = double(smaller(pixels, (part + 1) * columns.part) - part * columns.part);
-            const double distance = found[part * 2 * channels + c] - center, all = count + more;
-            center += distance * more / all;
-            squares += found[part * 2 * channels + channels + c] + distance * distance * count * more / all;
-            count = all;
+    Scratch<double> merged(2 * channels);
+    double *means = merged.data(), *squares = means + channels;
+    for (Index c = 0; c < 2 * channels; c++) means[c] = 0;
+    for (Index part = 0; part < parts; part++) {
+        const T *center = &found[part * 3 * channels], *distances = center + channels, *distances_squared = distances + channels;
+        const double count = double(part * columns.part), more = double(smaller(pixels, (part + 1) * columns.part)) - count;
+        const double share = more / (count + more);
+        for (Index c = 0; c < channels; c++) {
+            const double off = distances[c] / more, distance = center[c] + off - means[c];
+            means[c] += distance * share;
+            squares[c] += distances_squared[c] - off * off * more + distance * distance * count * share;
         }
-        mean[c] = T(center), var[c] = T(squares / count);
     }
+    for (Index c = 0; c < channels; c++) mean[c] = T(means[c]), var[c] = T(squares[c] / double(pixels));
 }
 
 // dbias = sum of grad, dweight = sum of grad * normalised, and
