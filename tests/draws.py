@@ -33,7 +33,8 @@ def in_memory(array: np.ndarray, kind: str) -> np.ndarray:
         axes = (0, *range(2, ndim), 1) if ndim > 2 else tuple(range(ndim))
         result = np.empty([shape[a] for a in axes], array.dtype).transpose(np.argsort(axes))
     elif kind == "slice":
-        result = np.full([2 * s + 1 for s in shape], np.nan, array.dtype)[(slice(1, None, 2),) * ndim]
+        between = np.nan if array.dtype.kind == "f" else 0  # nobody may read it
+        result = np.full([2 * s + 1 for s in shape], between, array.dtype)[(slice(1, None, 2),) * ndim]
     elif kind == "negative":
         result = np.empty(shape, array.dtype)[(slice(None, None, -1),) * ndim]
     elif kind == "transposed":
