@@ -10,7 +10,13 @@ from convscope.layers import Context
 from tolerance import assert_within, gamma
 
 DIRECT = Context(algorithm="direct")
-EXACT = ("ReLU", "MaxPool2d", "Flatten", "Concatenate", "Dropout")
+SMOOTH = {  # bounds of the slope, and of the sum of the magnitudes met on the way, for an input x
+    "ELU": (1, 2), "SELU": (1.76, 4), "CELU": (1, 2), "LeakyReLU": (1, 1),
+    "Sigmoid": (0.25, 4), "Softplus": (1, 4), "Softsign": (1, 4),
+    "Hardsigmoid": (1, 4), "Hardswish": (1.5, 4),
+    "LogSoftmax": (2, 8), "LocalResponseNorm": (1, 4),
+}  # fmt: skip
+EXACT = ("Clip", "GlobalMaxPool2d", "ReLU", "MaxPool2d", "Flatten", "Concatenate", "Dropout")
 # Libraries approximate exp and tanh by polynomials, to a few units in the last place; 8 is generous.
 FUNCTION = 8
 
@@ -55,6 +61,8 @@ def error_bound(layer, inputs, errors, dtype):
     kind = layer.kind
     if kind == "Softmax":
         return _softmax_bound(layer, inputs, errors, dtype)
+    if kind in SMOOTH:
+        return _smooth_bound(kind, inputs[0], errors[0], dtype)
     if kind == "Tanh":
         slope = abs(layer.amplitude * layer.slope)
         few = gamma(FUNCTION + 4, dtype)
@@ -66,6 +74,13 @@ def error_bound(layer, inputs, errors, dtype):
     if kind in EXACT:
         return passed
     return passed + 2 * gamma(_roundings(layer, inputs), dtype) * absolute.forward(*inputs, context=DIRECT)[0]
+
+
+def _smooth_bound(kind, x, error, dtype):
+    """Each function here meets no number above size * (1 + |x|), and not above its row's neighbours' sum."""
+    slope, size = SMOOTH[kind]
+    met = size * (1 + (x.max(axis=1, keepdims=True) + x if kind == "LogSoftmax" else x))
+    return slope * error + 2 * gamma(FUNCTION + 16, dtype) * met
 
 
 def _roundings(layer, inputs) -> int:

@@ -170,6 +170,42 @@ def test_batch_norm_keeps_epsilon_and_momentum(tmp_path):
     assert layer.momentum == pytest.approx(0.25)
 
 
+FUNCTIONS = [
+    ("Relu", {}),
+    ("LeakyRelu", {"alpha": 0.3}),
+    ("LeakyRelu", {}),
+    ("Elu", {"alpha": 0.7}),
+    ("Selu", {}),
+    ("Celu", {"alpha": 0.5}),
+    ("Sigmoid", {}),
+    ("HardSigmoid", {}),
+    ("HardSwish", {}),
+    ("Softplus", {}),
+    ("Softsign", {}),
+    ("LogSoftmax", {"axis": 1}),
+    ("GlobalMaxPool", {}),
+    ("LRN", {"size": 3}),
+    ("LRN", {"size": 5, "alpha": 0.1, "beta": 0.5, "bias": 2.0}),
+]
+
+
+@pytest.mark.parametrize(("kind", "attributes"), FUNCTIONS, ids=str)
+def test_functions_of_each_value(kind, attributes, tmp_path):
+    check(model_of([helper.make_node(kind, ["x"], ["y"], "function", **attributes)], {}), tmp_path)
+
+
+@pytest.mark.parametrize("limits", [("low", "high"), ("", "high"), ("low", ""), ("low",), ()])
+def test_clip(limits, tmp_path):
+    weights = {
+        name: np.array(value, np.float32) for name, value in (("low", -0.5), ("high", 1)) if name in limits
+    }
+    check(model_of([helper.make_node("Clip", ["x", *limits], ["y"], "clip")], weights), tmp_path)
+    if not limits:
+        node = helper.make_node("Clip", ["x"], ["y"], "clip", min=0.0, max=6.0)
+        layer = check(model_of([node], {}, opset=10), tmp_path).nodes["clip"].layer
+        assert (layer.low, layer.high) == (0, 6)
+
+
 def test_branches_meet(tmp_path):
     weights = {"w": draw(4, 4, 1, 1)}
     nodes = [
@@ -322,15 +358,15 @@ def test_what_cannot_be_expressed_is_refused_with_the_node(case, tmp_path):
 
 def test_unknown_operators_are_counted(tmp_path):
     nodes = [
-        helper.make_node("Elu", ["x"], ["a"], "elu1"),
-        helper.make_node("Elu", ["a"], ["b"], "elu2"),
-        helper.make_node("Erf", ["b"], ["c"]),
+        helper.make_node("Det", ["x"], ["a"], "det1"),
+        helper.make_node("Det", ["a"], ["b"], "det2"),
+        helper.make_node("Hardmax", ["b"], ["c"]),
         helper.make_node("Blur", ["c"], ["y"], "blur", domain="com.example"),
     ]
     with pytest.raises(FileError) as caught:
         load(model_of(nodes, {}), tmp_path)
     text = str(caught.value)
     assert (
-        "Elu (2 nodes, first 'elu1'); Erf (1 node, first 'c'); com.example.Blur (1 node, first 'blur')"
+        "Det (2 nodes, first 'det1'); Hardmax (1 node, first 'c'); com.example.Blur (1 node, first 'blur')"
         in text
     )

@@ -1,4 +1,4 @@
-"""Relu, Tanh, Softmax and Dropout."""
+"""Tanh, Softmax, LogSoftmax and Dropout."""
 
 from __future__ import annotations
 
@@ -8,22 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convscope.formats.onnx_operators.registry import CannotRead, Operator, reads, writes
-from convscope.layers import Dropout, ReLU, Softmax, Tanh
+from convscope.layers import Dropout, LogSoftmax, Softmax, Tanh
 
 if TYPE_CHECKING:
     from convscope.formats.onnx_reader import GraphReader
     from convscope.formats.onnx_writer import GraphWriter
     from convscope.network import Node
-
-
-@reads("Relu")
-def read_relu(operator: Operator, graph: GraphReader) -> None:
-    graph.add(operator, ReLU())
-
-
-@writes("ReLU")
-def write_relu(node: Node, layer: ReLU, graph: GraphWriter) -> None:
-    graph.emit("Relu", node.name, node.inputs)
 
 
 @reads("Tanh")
@@ -52,6 +42,7 @@ def write_tanh(node: Node, layer: Tanh, graph: GraphWriter) -> None:
     graph.emit("Mul", name, [value, factor])
 
 
+@reads("LogSoftmax")
 @reads("Softmax")
 def read_softmax(operator: Operator, graph: GraphReader) -> None:
     """Up to opset 12 everything from the axis on is one vector; since 13 the axis alone."""
@@ -64,12 +55,13 @@ def read_softmax(operator: Operator, graph: GraphReader) -> None:
         raise CannotRead(f"up to opset 12 it mixes the axes from {axis} on; got shape {shape} for one image")
     if axis == 0:
         raise CannotRead("axis must not be that of the batch")
-    graph.add(operator, Softmax(axis))
+    graph.add(operator, Softmax(axis) if operator.kind == "Softmax" else LogSoftmax(axis))
 
 
+@writes("LogSoftmax")
 @writes("Softmax")
-def write_softmax(node: Node, layer: Softmax, graph: GraphWriter) -> None:
-    graph.emit("Softmax", node.name, node.inputs, axis=layer.axis)
+def write_softmax(node: Node, layer: Softmax | LogSoftmax, graph: GraphWriter) -> None:
+    graph.emit(layer.kind, node.name, node.inputs, axis=layer.axis)
 
 
 @reads("Dropout")

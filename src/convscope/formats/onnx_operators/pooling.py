@@ -1,4 +1,4 @@
-"""MaxPool, AveragePool and GlobalAveragePool."""
+"""MaxPool and AveragePool."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convscope.formats.onnx_operators.registry import CannotRead, Operator, reads, writes
 from convscope.formats.onnx_operators.windows import read_padding, read_pair, window_attributes
-from convscope.layers import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from convscope.layers import AvgPool2d, MaxPool2d
 
 if TYPE_CHECKING:
     from convscope.formats.onnx_reader import GraphReader
@@ -66,13 +66,3 @@ def _ceil_mode(node: Node, layer: MaxPool2d | AvgPool2d, graph: GraphWriter) -> 
     shape, floored = graph.shapes[node.inputs[0]], copy.copy(layer)
     floored.ceil_mode = False
     return int(floored.output_shape(shape) != layer.output_shape(shape))
-
-
-@reads("GlobalAveragePool")
-def read_global_average_pool(operator: Operator, graph: GraphReader) -> None:
-    graph.add(operator, GlobalAvgPool2d())
-
-
-@writes("GlobalAvgPool2d")
-def write_global_average_pool(node: Node, layer: GlobalAvgPool2d, graph: GraphWriter) -> None:
-    graph.emit("GlobalAveragePool", node.name, node.inputs)
