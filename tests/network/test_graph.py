@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def test_nodes_are_put_into_order_and_keep_it_where_they_may() -> None:
 
 def test_a_chain_longer_than_the_recursion_limit() -> None:
     names = ["input", *(f"relu{i}" for i in range(3000))]
-    nodes = [Node(name, ReLU(), source) for source, name in zip(names, names[1:], strict=False)]
+    nodes = [Node(name, ReLU(), source) for source, name in pairwise(names)]
     net = Network(reversed(nodes), (1, 1, 1))
     assert net.run(np.ones((1, 1, 1), np.float32), keep="output").output.item() == 1
 

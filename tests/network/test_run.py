@@ -221,5 +221,6 @@ def test_nothing_is_fused_where_it_would_change_a_value() -> None:
 def test_a_norm_that_is_the_output_keeps_its_name() -> None:
     net = trained_norms(sequential([conv2d(3, 3, bias=False), batch_norm()], (2, 5, 5)))
     fused = net.fused()
-    assert list(fused.nodes) == ["bn1"] and fused.outputs == ("bn1",)
+    assert list(fused.nodes) == ["bn1"]
+    assert fused.outputs == ("bn1",)
     np.testing.assert_allclose(fused.predict(images()), net.predict(images()), rtol=1e-5, atol=1e-5)

@@ -52,7 +52,8 @@ class AvgPool2d(Pool2d):
     ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
         """Share each gradient out among the cells of its window."""
         check_rule(rule)
-        return ops.avg_pool2d_grad(grad, cache, **self.settings()), {}
+        out = context.array("input gradient", cache, grad.dtype)
+        return ops.avg_pool2d_grad(grad, cache, **self.settings(), out=out), {}
 
     def settings(self) -> dict[str, Any]:
         """kernel_size, stride, padding, ceil_mode, count_include_pad."""

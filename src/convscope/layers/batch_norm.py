@@ -91,6 +91,7 @@ class BatchNorm(Layer):
     ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
         """Give the gradients; in training, mean and variance depend on the input too."""
         check_rule(rule)
+        out = context.array("input gradient", cache.x.shape, cache.x.dtype)
         dx, dweight, dbias = ops.batch_norm_grad(
             grad,
             cache.x,
@@ -99,6 +100,7 @@ class BatchNorm(Layer):
             cache.var,
             eps=self.eps,
             training=cache.training,
+            out=out,
         )
         return dx, {"weight": dweight, "bias": dbias}
 

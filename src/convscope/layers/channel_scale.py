@@ -51,8 +51,9 @@ class ChannelScale(Layer):
         """Give weight * grad, and the sums of grad * x and grad by channel."""
         check_rule(rule)
         weight = self.parameters["weight"]
+        out = context.array("input gradient", cache.x.shape, cache.x.dtype)
         dx, dweight, dbias = ops.batch_norm_grad(
-            grad, cache.x, weight, cache.mean, cache.var, eps=0.0, training=False
+            grad, cache.x, weight, cache.mean, cache.var, eps=0.0, training=False, out=out
         )
         return dx, {"weight": dweight, "bias": dbias}
 

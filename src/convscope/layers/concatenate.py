@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from convscope import ops
 from convscope.errors import InvalidValue
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
@@ -30,14 +32,24 @@ class Concatenate(Layer):
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give all inputs as one array; the cache is their sizes along the axis."""
-        return ops.concatenate(inputs, axis=self.axis), tuple(x.shape[self.axis] for x in inputs)
+        out = self.borrow_output(context, *inputs)
+        y = ops.concatenate(inputs, axis=self.axis, out=out)
+        return y, tuple(x.shape[self.axis] for x in inputs)
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
     ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
         """Give every input its part of the gradient."""
         check_rule(rule)
-        return tuple(ops.concatenate_grad(grad, cache, axis=self.axis)), {}
+        if context.lend is None:
+            return tuple(ops.concatenate_grad(grad, cache, axis=self.axis)), {}
+        ends = np.cumsum(cache)[:-1]
+        parts = []
+        for i, part in enumerate(np.split(grad, ends, axis=self.axis)):
+            own = context.lend(f"input gradient {i}", part.shape, part.dtype, True)
+            np.copyto(own, part)
+            parts.append(own)
+        return tuple(parts), {}
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """The sizes along the axis add up; the others must agree."""

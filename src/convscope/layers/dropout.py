@@ -47,14 +47,17 @@ class Dropout(Layer):
                 "Dropout: training needs a source of randomness; give rng, an int seed, to run."
             )
         mask = ops.dropout_mask(x.shape, self.p, context.random, context.name)
-        return ops.dropout(x, self.p, mask), mask
+        return ops.dropout(x, self.p, mask, out=self.borrow_output(context, x)), mask
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
     ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
         """Let through what was let through."""
         check_rule(rule)
-        return (grad if cache is None else ops.dropout_grad(grad, self.p, cache)), {}
+        if cache is None:
+            return grad, {}
+        out = context.array("input gradient", grad.shape, grad.dtype)
+        return ops.dropout_grad(grad, self.p, cache, out=out), {}
 
     def settings(self) -> dict[str, Any]:
         """p."""

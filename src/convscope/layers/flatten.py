@@ -26,14 +26,15 @@ class Flatten(Layer):
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the vectors; the cache is the input's shape."""
         (x,) = inputs
-        return ops.flatten(x), x.shape
+        return ops.flatten(x, out=self.borrow_output(context, x)), x.shape
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
     ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
         """Give the gradient its shape back."""
         check_rule(rule)
-        return ops.flatten_grad(grad, cache), {}
+        out = context.array("input gradient", cache, grad.dtype)
+        return ops.flatten_grad(grad, cache, out=out), {}
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """(N, C, H, W) to (N, C*H*W)."""

@@ -33,7 +33,8 @@ class GlobalAvgPool2d(Layer):
     ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
         """Share each gradient out over its map."""
         check_rule(rule)
-        return ops.global_avg_pool2d_grad(grad, cache), {}
+        out = context.array("input gradient", cache, grad.dtype)
+        return ops.global_avg_pool2d_grad(grad, cache, out=out), {}
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """(N, C, H, W) to (N, C, 1, 1)."""

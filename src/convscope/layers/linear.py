@@ -43,7 +43,8 @@ class Linear(Layer):
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the weighted sums; the cache is the input."""
         (x,) = inputs
-        return ops.linear(x, self.parameters["weight"], self.parameters.get("bias")), x
+        out = self.borrow_output(context, x)
+        return ops.linear(x, self.parameters["weight"], self.parameters.get("bias"), out=out), x
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
@@ -51,13 +52,16 @@ class Linear(Layer):
         """Give grad @ weight, grad.T @ x and the sum of grad."""
         check_rule(rule)
         grads: ParameterGradients = {}
+        weight = self.parameters["weight"]
         if context.wants_parameters:
-            grads["weight"] = ops.linear_grad_weight(cache, grad)
+            out = context.array("weight gradient", weight.shape, weight.dtype)
+            grads["weight"] = ops.linear_grad_weight(cache, grad, out=out)
             if "bias" in self.parameters:
                 grads["bias"] = ops.linear_grad_bias(grad)
         if not context.wants_input:
             return None, grads
-        return ops.linear_grad_input(grad, self.parameters["weight"]), grads
+        out = context.array("input gradient", cache.shape, cache.dtype)
+        return ops.linear_grad_input(grad, weight, out=out), grads
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """(N, in_features) to (N, out_features)."""

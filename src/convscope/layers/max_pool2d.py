@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from convscope import ops
 from convscope.layers.base import Array, Context, ParameterGradients, check_rule
 from convscope.layers.pool2d import Pool2d
@@ -48,7 +50,8 @@ class MaxPool2d(Pool2d):
         """Give the maxima; the cache is (their places, the input's shape)."""
         (x,) = inputs
         out = self.borrow_output(context, x)
-        y, switches = ops.max_pool2d(x, **self.settings(), return_indices=True, out=out)
+        places = None if out is None else context.array("switches", out.shape, np.int32)
+        y, switches = ops.max_pool2d(x, **self.settings(), return_indices=True, out=out, out_indices=places)
         return y, (switches, x.shape)
 
     def backward(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from convscope.errors import InvalidValue
+from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.layers import Layer
 from convscope.layers.base import Shape
 from convscope.models.initialise import Promise
@@ -43,6 +43,12 @@ class Builder:
         """Add a node that reads `inputs`, and give its name back."""
         if name in self._shapes:
             raise InvalidValue(f"models: names must be unique; {name!r} is taken twice.")
+        for source in inputs:
+            if source not in self._shapes:
+                raise UnknownName(
+                    f"models: node {name!r} reads {source!r}, which is not there yet; "
+                    f"{nearest_names(source, self._shapes)}."
+                )
         if isinstance(layer, Promise):
             layer = layer.make(self._shapes[inputs[0]], name, self._seed)
         node = Node(name, layer, inputs)

@@ -255,12 +255,12 @@ def global_avg_pool2d(x: Array) -> Array:
     return means.transpose(NCHW)
 
 
-def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...]) -> Array:
+def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...], *, out: Array | None = None) -> Array:
     """See `convscope.ops.global_avg_pool2d_grad`."""
     n, c, h, w = input_shape
-    dx = np.empty((n, h, w, c), grad.dtype)
+    dx = _target(out, n, h, w, c, grad.dtype)
     _core.spread(_nhwc(grad), dx, n, c, float(h * w))
-    return dx.transpose(NCHW)
+    return _give(dx, out)
 
 
 # --------------------------------------------------------------------- linear

@@ -297,8 +297,10 @@ def global_avg_pool2d(x: Array) -> Array:
     return cast(Array, get("global_avg_pool2d")(x))
 
 
-def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...]) -> Array:
+def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...], *, out: Array | None = None) -> Array:
     """Give the gradient of a loss by the input of `global_avg_pool2d`, of `input_shape` (N, C, H, W).
+
+    `out` is where the result is written.
 
     Examples
     --------
@@ -311,7 +313,8 @@ def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...]) -> Array:
     check_arrays(op, grad=grad)
     shape = image_shape(op, "input_shape", input_shape)
     check_same_shape(op, "grad", grad, (*shape[:2], 1, 1), "the output")
-    return cast(Array, get(op)(grad, shape))
+    check_out(op, out, shape, grad.dtype, grad)
+    return cast(Array, get(op)(grad, shape, out=out))
 
 
 def _places(

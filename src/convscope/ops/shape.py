@@ -110,8 +110,10 @@ def flatten(x: Array, *, out: Array | None = None) -> Array:
     return cast(Array, get("flatten")(x, out=out))
 
 
-def flatten_grad(grad: Array, shape: tuple[int, ...]) -> Array:
+def flatten_grad(grad: Array, shape: tuple[int, ...], *, out: Array | None = None) -> Array:
     """Give the gradient (N, C*H*W) the shape (N, C, H, W) that was flattened.
+
+    `out` is where the result is written.
 
     Examples
     --------
@@ -125,7 +127,8 @@ def flatten_grad(grad: Array, shape: tuple[int, ...]) -> Array:
     whole_shape = tuple(shape) if len(shape) == 2 else image_shape(op, "shape", shape)
     flat = (whole_shape[0], int(np.prod(whole_shape[1:])))
     check_same_shape(op, "grad", grad, flat, f"the flattened {whole_shape}")
-    return cast(Array, get(op)(grad, whole_shape))
+    check_out(op, out, whole_shape, grad.dtype, grad)
+    return cast(Array, get(op)(grad, whole_shape, out=out))
 
 
 def _check_several(op: str, xs: tuple[Array, ...]) -> None:

@@ -41,6 +41,6 @@ def flatten(x: Array, *, out: Array | None = None) -> Array:
     return out
 
 
-def flatten_grad(grad: Array, shape: tuple[int, ...]) -> Array:
+def flatten_grad(grad: Array, shape: tuple[int, ...], *, out: Array | None = None) -> Array:
     """Give the gradient the shape from before."""
-    return give(grad.reshape(shape), None)
+    return give(grad.reshape(shape), out)

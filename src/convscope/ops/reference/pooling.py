@@ -140,7 +140,7 @@ def global_avg_pool2d(x: Array) -> Array:
     return give(x.mean(axis=(2, 3), keepdims=True, dtype=np.float64).astype(x.dtype), None)
 
 
-def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...]) -> Array:
+def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...], *, out: Array | None = None) -> Array:
     """Share each channel's gradient equally among its pixels."""
     pixels = input_shape[2] * input_shape[3]
-    return give(np.broadcast_to(grad / grad.dtype.type(pixels), input_shape), None)
+    return give(np.broadcast_to(grad / grad.dtype.type(pixels), input_shape), out)

@@ -1,0 +1,16 @@
+"""Tests that take the fixture `core` run once on each core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cores import CORES, forced_core
+
+
+@pytest.fixture(params=CORES)
+def core(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of the core that computes during the test."""
+    with forced_core(request.param):
+        yield request.param
