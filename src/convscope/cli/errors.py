@@ -25,8 +25,10 @@ def run(app: Callable[..., Any], arguments: list[str] | None) -> int:
     CONVSCOPE_DEBUG=1 lets every error through with its traceback.
     """
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, standalone_mode=False, prog_name="convscope")
         sys.stdout.flush()
+        if code == INTERRUPTED:  # typer may have caught the interrupt before us
+            return _say("interrupted.", INTERRUPTED)
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
         # the reader, such as `head`, has enough; Python must not complain at exit either
@@ -50,11 +52,11 @@ def _explained(error: Exception) -> int | None:
     if hasattr(error, "format_message"):  # wrong use; the class moved between versions of typer
         context = getattr(error, "ctx", None)
         help_text = f" Try '{context.command_path} --help'." if context else ""
-        return _say(f"{error.format_message()}{help_text}", BAD_INPUT)
+        return _say(f"{error.format_message().rstrip('.')}.{help_text}", BAD_INPUT)
     if isinstance(error, ConvscopeError):
         return _say(str(error), BAD_INPUT)
     if isinstance(error, MemoryError):
-        return _say(f"out of memory: {error or 'the arrays do not fit'}.", BAD_INPUT)
+        return _say(f"out of memory: {str(error) or 'the arrays do not fit'}.", BAD_INPUT)
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
         return _say(f"{name}{(error.strerror or str(error)).lower()}.", BAD_INPUT)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from convscope.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from convscope.explain import Windows
+    from convscope.geometry import AxisGeometry
 
 __all__ = ["geometry"]
 
@@ -67,18 +71,19 @@ def geometry(
         print(f"\nThe picture is in {output}")
 
 
-def _account(windows: Any) -> dict[str, Any]:
+def _account(windows: Windows) -> dict[str, Any]:
     """Give what the text says as plain data, by axis, without the large matrix of taps."""
     from dataclasses import asdict
 
-    return {
-        name: {
-            **asdict(axis.geometry),
-            "explanation": axis.geometry.explanation(),
-            "unread": axis.geometry.unread(),
+    def account(axis: AxisGeometry) -> dict[str, Any]:
+        return {
+            **asdict(axis),
+            "fits": [fit._asdict() for fit in axis.fits],
+            "explanation": axis.explanation(),
+            "unread": axis.unread(),
         }
-        for name, axis in (("height", windows.rows), ("width", windows.columns))
-    }
+
+    return {"height": account(windows.rows.geometry), "width": account(windows.columns.geometry)}
 
 
 def _pair(option: str, text: str) -> _Pair:

@@ -16,13 +16,11 @@ from convscope.result import Result
 
 __all__ = ["After", "Trace", "trace"]
 
+# layers that make each cell of its own value alone
 _CELL_BY_CELL = (
-    "BatchNorm",
-    "ChannelScale",
-    "ReLU",
-    "Tanh",
-    "Dropout",
-)  # layers that keep a cell where it is
+    "BatchNorm", "CELU", "ChannelScale", "Clip", "Dropout", "ELU", "GELU", "Hardsigmoid", "Hardswish",
+    "LeakyReLU", "Mish", "PReLU", "ReLU", "SELU", "Sigmoid", "SiLU", "Softplus", "Softsign", "Tanh",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

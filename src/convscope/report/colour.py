@@ -3,7 +3,7 @@
 The scale is symmetric about zero, so a glance tells the sign of a value, and
 its two arms have equal lightness, so it survives colour blindness and, but for
 the sign, a grey printer. The stops are ColorBrewer's (Brewer & Harrower): the
-blues of RdBu and the oranges of PuOr.
+blues of RdBu, and the oranges of PuOr made as dark as those.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Array = NDArray[Any]
 DIVERGING = (
     "#053061", "#2166ac", "#4393c3", "#92c5de", "#d1e5f0",
     "#f7f7f7",
-    "#fee0b6", "#fdb863", "#e08214", "#b35806", "#7f3b08",
+    "#fbdeb4", "#f3b15f", "#cd7611", "#9f4e05", "#522303",
 )  # fmt: skip
 _MISSING = (190, 60, 190)  # NaN and infinity are painted purple, never hidden
 
@@ -67,7 +67,7 @@ def paint(values: Array, limit: float) -> NDArray[np.uint8]:
     Examples
     --------
     >>> paint(np.array([-1.0, 0.0, 1.0]), 1.0).tolist()
-    [[5, 48, 97], [247, 247, 247], [127, 59, 8]]
+    [[5, 48, 97], [247, 247, 247], [82, 35, 3]]
     """
     values = np.asarray(values, np.float64)
     stops = np.array([_rgb(colour) for colour in DIVERGING], np.float64)
@@ -123,14 +123,14 @@ def ink_on(background: str) -> str:
     Examples
     --------
     >>> ink_on("#f7f7f7"), ink_on("#053061")
-    ('#111111', '#ffffff')
+    ('#000000', '#ffffff')
     """
     linear = [
         c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
         for c in (level / 255 for level in _rgb(background))
     ]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#111111" if (luminance + 0.05) / 0.056 > 1.05 / (luminance + 0.05) else "#ffffff"
+    return "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#ffffff"
 
 
 def css_gradient() -> str:

@@ -99,7 +99,7 @@ def _inline(svg: str, alt: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     # ids repeat from figure to figure; clip paths are already hashed with the alt text
-    svg = re.sub(r'<g id="[a-z0-9_.]+">', "<g>", svg)
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     for role, colour in INK.items():
         svg = svg.replace(colour, f"var(--{role})")
     label = f'<svg class="chart" role="img" aria-label="{escape(alt, quote=True)}"'
