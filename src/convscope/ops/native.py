@@ -335,6 +335,9 @@ def batch_norm_train(
     mean, var = np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
     y, seen = _like(x, out), _channels_last(x)
     _core.moments(seen, mean, var)
+    if not np.isfinite(mean).all():  # merging moments makes NaN of infinity; the mean is infinite
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean[...] = x.mean(axis=(0, *range(2, x.ndim)), dtype=np.float64)
     _core.batch_norm(seen, _flat(weight), _flat(bias), mean, var, y, eps)
     return _shaped(y, out), mean, var
 
