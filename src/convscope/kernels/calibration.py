@@ -16,6 +16,7 @@ from convscope.kernels.families import FAMILIES, SPATIAL
 from convscope.kernels.generate import Generated, generate
 from convscope.kernels.models import Array
 from convscope.kernels.scores import score
+from convscope.kernels.separability import separability_p
 
 __all__ = ["calibrate", "confidence", "counted", "right"]
 
@@ -65,7 +66,8 @@ def calibrate(null: Chance, height: int, width: int, channels: int) -> Array:
         many = 3 * count if family == "noise" else count
         drawn = generate(family, side, many, channels=channels, seed=_SEED)
         scores = score(drawn.weight.reshape(many, channels, -1), side, side)
-        choice = choose(scores, null, side, side)
+        chance = None if channels == 1 else separability_p(scores.split)
+        choice = choose(scores, null, side, side, chance)
         higher = scores.comparison.explained[SPATIAL.index("higher-derivative")]
         keep = counted(drawn)
         rows.append(features(choice)[keep])

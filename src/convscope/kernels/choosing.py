@@ -18,6 +18,9 @@ __all__ = ["LEVEL", "Choice", "choose", "features"]
 LEVEL = 0.012
 # A second mode counts if it explains this much of the energy besides the first family.
 SECOND_MODE = 0.1
+# A family that explains less than this, or no more than this share of random
+# kernels let some family explain, does not name the kernel.
+LEAST, LIKELY = 0.6, 0.2
 # Nearer to a classic kernel than this, a kernel is that kernel.
 EXACT = np.cos(np.radians(1.0))
 NOISE, MIXTURE = FAMILIES.index("noise"), FAMILIES.index("mixture")
@@ -46,8 +49,14 @@ class Choice:
     explained: Array
 
 
-def choose(scores: Scores, null: Chance, height: int, width: int) -> Choice:
-    """Choose a family for every pattern."""
+def choose(
+    scores: Scores, null: Chance, height: int, width: int, separability_p: Array | None = None
+) -> Choice:
+    """Choose a family for every pattern.
+
+    `separability_p` is the chance of so large a first mode over the channels;
+    under chance it is independent of the pattern, so the two are combined.
+    """
     comparison = scores.comparison
     n = comparison.cost.shape[1]
     rows = np.arange(n)
@@ -55,6 +64,9 @@ def choose(scores: Scores, null: Chance, height: int, width: int) -> Choice:
     swap = comparison.cost[order[0], rows] > comparison.cost[order[1], rows]
     best, second = np.where(swap, order[1], order[0]), np.where(swap, order[0], order[1])
     p_value = null.p_value("statistic", comparison.statistic)
+    unlike = p_value > LIKELY
+    if separability_p is not None:
+        p_value = _fisher(p_value, separability_p)
     explained = comparison.explained[best, rows]
     distance = comparison.cost[second, rows] - comparison.cost[best, rows]
     margin = np.clip(np.nan_to_num(distance, nan=0.0, posinf=99.0), 0, 99)
@@ -66,6 +78,7 @@ def choose(scores: Scores, null: Chance, height: int, width: int) -> Choice:
         mixed &= p_two <= LEVEL
         p_value = np.where(mixed, p_two, p_value)
     noise = (p_value > LEVEL) & ~mixed
+    mixed |= ~noise & (unlike | (explained < LEAST))
     runner_up = np.where(noise | mixed, family, runner_up)
     family = np.where(mixed, MIXTURE, np.where(noise, NOISE, family))
     margin = np.where(noise, np.log(p_value / LEVEL), margin)
@@ -81,6 +94,12 @@ def choose(scores: Scores, null: Chance, height: int, width: int) -> Choice:
         runner_up = np.where(exact & (runner_up == family), best + _FIRST, runner_up)
         runner_up = np.where(exact & (runner_up == family), second + _FIRST, runner_up)
     return Choice(family, runner_up, np.clip(margin, 0, 99), p_value, explained)
+
+
+def _fisher(first: Array, second: Array) -> Array:
+    """Fisher's combination of two independent p-values."""
+    product = first * second
+    return np.asarray(product * (1 - np.log(product)))
 
 
 def _classic_families(height: int, width: int) -> Array:

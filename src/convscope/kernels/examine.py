@@ -7,13 +7,14 @@ import numpy as np
 from convscope.kernels.calibration import confidence
 from convscope.kernels.choosing import LEVEL, MIXTURE, NOISE, Choice, choose
 from convscope.kernels.classics import bank_for
-from convscope.kernels.colour import OPPONENT, Split, colour_measures, split
+from convscope.kernels.colour import OPPONENT, Split, colour_measures
 from convscope.kernels.families import FAMILIES, SPATIAL, gradient_share
 from convscope.kernels.models import Array, Grid
 from convscope.kernels.moments import moment_order
-from convscope.kernels.nulls import Null, null_for, separability_null
+from convscope.kernels.nulls import Null, null_for
 from convscope.kernels.physical import best_of_shape, physical
 from convscope.kernels.scores import SHAPES, Scores, score
+from convscope.kernels.separability import separability_p
 from convscope.kernels.symmetry import even_share, symmetry
 
 __all__ = ["Columns", "examine"]
@@ -37,7 +38,8 @@ def examine(filters: Array, height: int, width: int, channels: str | None, strid
     depth = filters.shape[1]
     null = null_for(height, width, depth)
     scores = score(filters, height, width, stride)
-    choice = choose(scores, null, height, width)
+    by_chance = separability_p(scores.split) if depth > 1 else None
+    choice = choose(scores, null, height, width, by_chance)
     trust = confidence(choice, null.calibration)
     family = choice.family.copy()
     patterns = scores.split.patterns
@@ -47,7 +49,10 @@ def examine(filters: Array, height: int, width: int, channels: str | None, strid
     columns.update(_spectral(scores, null))
     columns.update(_fits(scores, null, family, choice, patterns, Grid(height, width)))
     columns.update(_classic(scores, null, height, width))
-    columns.update(_modes(scores.split))
+    columns["shares"] = scores.split.shares[:, :4]
+    columns["direction_of_channels"] = scores.split.direction
+    if by_chance is not None:
+        columns["separability_p"] = by_chance
     weight_sum = np.abs(filters.sum((1, 2))) / np.abs(filters).sum((1, 2))
     columns.update(
         family=family,
@@ -56,6 +61,7 @@ def examine(filters: Array, height: int, width: int, channels: str | None, strid
         margin=choice.margin,
         p_value=choice.p_value,
         explained=choice.explained,
+        two_modes=scores.two,
         dc_gain=weight_sum,
         pattern_dc_gain=scores.spectrum.dc_gain,
         even_share=even_share(patterns),
@@ -87,32 +93,37 @@ def _colours(
     opponent = opponency >= 1 - OPPONENT
     _opponent_families(family, opponent)
     mixed = np.flatnonzero((family == MIXTURE) & (modes.shares[:, 1] > 0.05))
-    _opponent_mixtures(family, mixed, filters, height, width)
+    found, directions = _opponent_mixtures(family, mixed, filters, height, width)
+    rgb = rgb.copy()
+    rgb[found] = directions if channels == "RGB" else directions[:, ::-1]
+    achromatic[found], opponency[found] = colour_measures(rgb[found])
     return {"colour": rgb, "achromatic": achromatic, "opponency": opponency}
 
 
 def _opponent_families(family: Array, opponent: Array) -> None:
-    blobs = (family == _POSITION["smoothing"]) | (family == _POSITION["identity"])
-    family[opponent & blobs] = _POSITION["colour-blob"]
+    family[opponent & (family == _POSITION["smoothing"])] = _POSITION["colour-blob"]
     family[opponent & (family == _POSITION["edge"])] = _POSITION["colour-contrast"]
 
 
-def _opponent_mixtures(family: Array, rows: Array, filters: Array, height: int, width: int) -> None:
-    """Two modes whose colour part, most of the energy, is an edge or a blob of opposed colours."""
-    if len(rows) == 0:
-        return
+def _opponent_mixtures(
+    family: Array, rows: Array, filters: Array, height: int, width: int
+) -> tuple[Array, Array]:
+    """Two modes whose colour part, most of the energy, is an edge or a blob of opposed colours.
+
+    Renames those in `family`; gives their rows and the directions of their colour parts.
+    """
     part = filters[rows]
     chroma = part - part.mean(axis=1, keepdims=True)
-    energy, whole = (chroma**2).sum((1, 2)), (part**2).sum((1, 2))
-    modes = split(chroma)
-    rows, chroma = rows[energy > 0.5 * whole], chroma[energy > 0.5 * whole]
+    coloured = (chroma**2).sum((1, 2)) > 0.5 * (part**2).sum((1, 2))
+    rows, chroma = rows[coloured], chroma[coloured]
     if len(rows) == 0:
-        return
+        return rows, np.zeros((0, 3), np.float32)
     scores = score(chroma, height, width)
     choice = choose(scores, null_for(height, width, 3), height, width)
-    clean = modes.shares[energy > 0.5 * whole][:, 0] > 0.85
-    for spatial, name in (("edge", "colour-contrast"), ("smoothing", "colour-blob")):
-        family[rows[clean & (choice.family == _POSITION[spatial])]] = _POSITION[name]
+    edge, blob = (choice.family == _POSITION[name] for name in ("edge", "smoothing"))
+    found = (scores.split.shares[:, 0] > 0.85) & (edge | blob)
+    family[rows[found]] = np.where(edge, _POSITION["colour-contrast"], _POSITION["colour-blob"])[found]
+    return rows[found], scores.split.direction[found]
 
 
 def _spectral(scores: Scores, null: Null) -> Columns:
@@ -201,16 +212,6 @@ def _classic(scores: Scores, null: Null, height: int, width: int) -> Columns:
         "classic_margin": second - angle,
         "classic_p": null.p_value("classic", near.cosine),
     }
-
-
-def _modes(modes: Split) -> Columns:
-    channels, size = modes.direction.shape[1], modes.patterns.shape[1]
-    columns = {"shares": modes.shares[:, :4], "direction_of_channels": modes.direction}
-    if channels > 1:
-        null = separability_null(channels, size)
-        above = len(null) - np.searchsorted(null, modes.shares[:, 0])
-        columns["separability_p"] = (1 + above) / (1 + len(null))
-    return columns
 
 
 def _separable_rank(patterns: Array, height: int, width: int) -> Array:

@@ -46,11 +46,12 @@ SPATIAL = FAMILIES[3:12]
 _FLOOR, _RATE = 0.008, 1.5
 _CHANCE_FLOOR = 0.004
 # Where a simpler family explains this much, a Gabor is not looked for: a Gabor
-# can take the shape of almost any of them.
-ENOUGH = 0.95
+# can take the shape of almost any of them. Third and fourth derivatives look
+# like waves themselves, so they must be nearer the mark.
+ENOUGH, ENOUGH_HIGHER = 0.95, 0.98
 # |sum| / norm of the middle pixel against its surround: 1 is the identity, 0 a
 # Laplacian; noise at 20 dB moves it by .1 (one standard deviation).
-SHARPEN_LOW, SHARPEN_HIGH, IDENTITY_HIGH = 0.30, 0.78, 1.30
+SHARPEN_LOW, SHARPEN_HIGH, IDENTITY_LOW, IDENTITY_HIGH = 0.24, 0.92, 0.68, 1.35
 
 
 @dataclass
@@ -84,7 +85,7 @@ def compare(fits: list[Fit], patterns: Array, grid: Grid) -> Comparison:
     n, d = patterns.shape
     explained = np.zeros((len(SPATIAL), n), np.float32)
     cost = np.full((len(SPATIAL), n), np.inf, np.float32)
-    plain = np.full(n, np.inf, np.float32)
+    chances = np.full((len(SPATIAL), n), np.inf, np.float32)
     model = np.full((len(SPATIAL), n), -1, np.int16)
     unit = np.float32(np.log(d) / 2)
     for index, fit in enumerate(fits):
@@ -96,14 +97,22 @@ def compare(fits: list[Fit], patterns: Array, grid: Grid) -> Comparison:
         explained[family][better] = energy[better]
         model[family][better] = index
         chance = d / 2 * np.log(1 - energy + _CHANCE_FLOOR) + unit * fit.model.freedom
-        np.minimum(plain, chance, out=plain)
+        chance = np.where(energy > 0, chance, np.float32(np.inf))
+        np.minimum(chances[family], chance, out=chances[family])
+    plain = chances.min(axis=0)
     energy, freedom = _identity(patterns, grid)
     explained[0] = energy
     cost[0] = d / 2 * np.log(1 - energy + _FLOOR) + _RATE * unit * freedom
-    np.minimum(plain, d / 2 * np.log(1 - energy + _CHANCE_FLOOR) + unit * freedom, out=plain)
+    single = d / 2 * np.log(1 - energy + _CHANCE_FLOOR) + unit * freedom
+    np.minimum(plain, single, out=plain)
+    # against a single pixel a faint surround is judged by plain BIC: it is faint by nature
+    sharpening = SPATIAL.index("sharpening")
+    faint = cost[0] + chances[sharpening] - single
+    cost[sharpening] = np.where(energy > 0, faint, cost[sharpening])
     gabor = SPATIAL.index("gabor")
-    simpler = explained[1:gabor].max(axis=0)
-    cost[gabor] = np.where(simpler >= ENOUGH, np.inf, cost[gabor])
+    simpler = explained[1 : gabor - 1].max(axis=0)
+    settled = (simpler >= ENOUGH) | (explained[gabor - 1] >= ENOUGH_HIGHER)
+    cost[gabor] = np.where(settled, np.inf, cost[gabor])
     return Comparison(explained, cost, model, -plain)
 
 
@@ -133,7 +142,7 @@ def _identity(patterns: Array, grid: Grid) -> tuple[Array, Array]:
     pixel = np.argmax(np.abs(patterns), axis=1)
     value = patterns[rows, pixel]
     balance = patterns.sum(1) * np.sign(value)
-    good = (balance > SHARPEN_HIGH) & (balance < IDENTITY_HIGH)
+    good = (balance > IDENTITY_LOW) & (balance < IDENTITY_HIGH)
     x, y = grid.coordinates()
     central = (np.abs(x[:, 0]) < 0.75) & (np.abs(y[:, 0]) < 0.75)
     energy = np.where(good, np.minimum(value * value, 1), 0).astype(np.float32)

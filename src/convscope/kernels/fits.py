@@ -14,9 +14,14 @@ import numpy as np
 
 from convscope.kernels.models import Array, Grid, Model, models_for
 
-__all__ = ["Fit", "Fitter", "fitter_for", "project", "refine"]
+__all__ = ["Fit", "Fitter", "chunk_of", "fitter_for", "project", "refine"]
 
-_CHUNK = 1024
+_CACHED = 1 << 17  # floats
+
+
+def chunk_of(size: int) -> int:
+    """How many kernels of `size` values to work on at once: the more, the smaller they are."""
+    return 4096 if size <= 16 else 2048 if size <= 36 else 1024
 
 
 @dataclass
@@ -48,10 +53,10 @@ class Fitter:
 
     def fit(self, kernels: Array) -> list[Fit]:
         """Fit every model to unit-norm kernels of shape (N, D)."""
-        n = len(kernels)
+        n, chunk = len(kernels), chunk_of(kernels.shape[1])
         fits = [self._empty(model, n) for model in self.models]
-        for begin in range(0, n, _CHUNK):
-            columns = np.ascontiguousarray(kernels[begin : begin + _CHUNK].T, dtype=np.float32)
+        for begin in range(0, n, chunk):
+            columns = np.ascontiguousarray(kernels[begin : begin + chunk].T, dtype=np.float32)
             stop = begin + columns.shape[1]
             for fit, atoms in zip(fits, self._atoms, strict=True):
                 start = self.coarse(fit.model, atoms, columns)
@@ -62,17 +67,27 @@ class Fitter:
         return fits
 
     def atoms_of(self, model: Model) -> Array:
-        """Orthonormal atoms of a model, shape (q, M, D)."""
-        return self._atoms[self.models.index(model)]
+        """Orthonormal atoms of a model, shape (q, D, M)."""
+        return next(a for m, a in zip(self.models, self._atoms, strict=True) if m.name == model.name)
 
     def coarse(self, model: Model, atoms: Array, columns: Array) -> Array:
         """Give the best grid point of each kernel, shape (P, N)."""
-        score = atoms[0] @ columns
-        np.square(score, out=score)
-        for other in atoms[1:]:
-            more = other @ columns
-            score += np.square(more, out=more)
-        return model.start[:, np.argmax(score, axis=0)]
+        patterns = np.ascontiguousarray(columns.T)
+        count = atoms.shape[2]
+        # as many kernels at a time as keep their scores in the second-level cache
+        rows = max(16, _CACHED // count)
+        best = np.empty(len(patterns), np.intp)
+        score, more = np.empty((2, rows, count), np.float32)
+        for begin in range(0, len(patterns), rows):
+            part = patterns[begin : begin + rows]
+            total, other = score[: len(part)], more[: len(part)]
+            np.matmul(part, atoms[0], out=total)
+            np.square(total, out=total)
+            for atom in atoms[1:]:
+                np.matmul(part, atom, out=other)
+                total += np.square(other, out=other)
+            np.argmax(total, axis=1, out=best[begin : begin + rows])
+        return model.start[:, best]
 
     def _empty(self, model: Model, n: int) -> Fit:
         shape = len(model.parameters)
@@ -84,7 +99,7 @@ class Fitter:
         )
 
     def _dictionary(self, model: Model) -> Array:
-        """Orthonormal atoms of every grid point, shape (q, M, D)."""
+        """Orthonormal atoms of every grid point, shape (q, D, M)."""
         basis = np.stack(model.basis(self.x, self.y, model.start.astype(np.float64)))
         for i in range(len(basis)):
             for j in range(i):
@@ -92,7 +107,7 @@ class Fitter:
             norm = np.sqrt((basis[i] ** 2).sum(0))
             basis[i] /= np.maximum(norm, 1e-9)
             basis[i, :, norm < 1e-6] = 0
-        return np.ascontiguousarray(basis.transpose(0, 2, 1).astype(np.float32))
+        return np.ascontiguousarray(basis.astype(np.float32))
 
 
 @lru_cache(maxsize=32)

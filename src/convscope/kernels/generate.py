@@ -138,7 +138,7 @@ def _saddle(c: _Canvas) -> _Draw:
 
 def _gabor(c: _Canvas) -> _Draw:
     phi, wavelength = c.angle(), c.log_uniform(2.3, max(2.6, 0.8 * c.grid.extent))
-    across = c.uniform(0.4, 0.8) * wavelength
+    across = c.uniform(0.45, 1.1) * wavelength
     along = across * c.uniform(1, 2)
     u, v = c.axes(phi)
     wave = np.cos(2 * np.pi * u / wavelength + c.angle())
@@ -255,7 +255,7 @@ def generate(
     if family == "noise":
         noise = np.zeros_like(exact)
     shape = (count, channels, size, size)
-    gain = np.exp(random.normal(size=(count, 1, 1))) * random.choice([-1, 1], size=(count, 1, 1))
+    gain = np.exp(0.4 * random.normal(size=(count, 1, 1))) * random.choice([-1, 1], size=(count, 1, 1))
     return Generated(
         family,
         (gain * (exact + noise)).reshape(shape).astype(np.float32),

@@ -357,8 +357,9 @@ def _elongated_models(grid: Grid) -> list[Model]:
         high = max(high, 0.6)
         start = _elongated_start(grid, low, high, flat, angles, order > 2)
         top = log(4 * flat) if order < 2 else log(high) + 0.15
-        low = 0.42 if order == 0 else 0.35
-        limits = _limits(grid, (log(low), top), (log(low), log(4 * flat)), *rest)
+        # stripes shorter than half a pixel would turn any dot into a line
+        least = (0.42, 0.42) if order == 0 else (0.35, 0.5)
+        limits = _limits(grid, (log(least[0]), top), (log(least[1]), log(4 * flat)), *rest)
         name = f"gaussian-{order}"
         made.append(_make(f"{name}-long", name, family, "sigma_u sigma_v phi cx cy", 1, order,
                           _hermite(order), start, limits))  # fmt: skip
@@ -378,7 +379,7 @@ def _gabor_models(grid: Grid) -> list[Model]:
     turn = (-2 * np.pi, 2 * np.pi)
     if e <= 3:
         start = _product(_scales(2.0, 4.5, 1.3), _scales(0.7, 6, 2.0), _angles(12))
-        limits = _limits(grid, (log(1.9), log(6)), (log(0.6), log(20)), turn)
+        limits = _limits(grid, (log(1.41), log(6)), (log(0.6), log(20)), turn)
         return [_make("gabor", "gabor", "gabor", "wavelength sigma phi", 2, None, _gabor_in_the_middle,
                       start, limits)]  # fmt: skip
     rows = _product(
@@ -388,7 +389,7 @@ def _gabor_models(grid: Grid) -> list[Model]:
     rows = rows[:, np.exp(rows[1] - rows[0]) > 0.15]
     start = _with_centres(grid, rows, np.maximum(1.6 * np.exp(rows[1]), e / 6))
     limits = _limits(
-        grid, (log(1.9), log(2 * e)), (log(0.6), log(3 * e)), (log(0.3), log(5)), turn, (-d, d), (-d, d)
+        grid, (log(1.41), log(2 * e)), (log(0.6), log(3 * e)), (log(0.3), log(5)), turn, (-d, d), (-d, d)
     )
     return [
         _make("gabor", "gabor", "gabor", "wavelength sigma stretch phi cx cy", 2, None, _gabor, start, limits)

@@ -29,7 +29,7 @@ from convscope.kernels.calibration import calibrate
 from convscope.kernels.models import Array
 from convscope.kernels.scores import SHAPES, Scores, score
 
-__all__ = ["Null", "cache_folder", "null_for", "separability_null", "statistics"]
+__all__ = ["Null", "cache_folder", "null_for", "statistics"]
 
 _SEED = 20240
 _MEASURES = ("statistic", "two", "anisotropy", "classic", *SHAPES)
@@ -178,16 +178,7 @@ _SCORING = frozenset(
         "modes",
         "nulls",
         "scores",
+        "separability",
         "spectrum",
     }
 )
-
-
-@lru_cache(maxsize=64)
-def separability_null(channels: int, size: int, samples: int = 500) -> Array:
-    """Give the sorted shares of energy in the first mode of random (channels, size) filters."""
-    random = np.random.default_rng([_SEED, channels, size])
-    filters = random.normal(size=(samples, channels, size)).astype(np.float32)
-    gram = filters @ filters.transpose(0, 2, 1) if channels <= size else filters.transpose(0, 2, 1) @ filters
-    values = np.linalg.eigvalsh(gram)
-    return np.sort(values[:, -1] / values.sum(axis=1))

@@ -40,10 +40,10 @@ def physical(fit: Fit) -> dict[str, Array]:
     if model.order == 1 and phi is not None:
         found["direction"] = phi % 360
     if "wavelength" in place:
-        found["wavelength"] = np.exp(p[place["wavelength"]])
+        assert phi is not None
+        found["wavelength"], found["angle"] = _fold(np.exp(p[place["wavelength"]]), phi)
         stretch = p[place["stretch"]] if "stretch" in place else np.zeros(n, np.float32)
         found["aspect"] = np.exp(-stretch)
-        assert phi is not None
         found["phase"] = _phase(phi, a)
     return found
 
@@ -68,6 +68,14 @@ def _lay_along(found: dict[str, Array], phi: Array | None) -> None:
     found["angle"] = (phi + np.where(across_is_long, 0, 90)) % 180
     found["sigma"] = np.where(across_is_long, found["sigma"] / found["aspect"], found["sigma"])
     found["aspect"] = np.where(across_is_long, 1 / found["aspect"], found["aspect"])
+
+
+def _fold(wavelength: Array, phi: Array) -> tuple[Array, Array]:
+    """A wave beyond half a cycle per pixel on an axis is its own alias below: give that one."""
+    fx, fy = np.cos(np.radians(phi)) / wavelength, np.sin(np.radians(phi)) / wavelength
+    fx, fy = fx - np.rint(fx), fy - np.rint(fy)
+    folded = 1 / np.maximum(np.hypot(fx, fy), 1e-6)
+    return folded, (np.degrees(np.arctan2(fy, fx)) + 90) % 180
 
 
 def _phase(phi: Array, a: Array) -> Array:

@@ -66,7 +66,10 @@ def _noise(v: Verdict) -> str:
 
 
 def _identity(v: Verdict) -> str:
-    return f"identity: one pixel holds {_percent(v.explained)} of the energy, so the image passes unchanged"
+    row, column = np.unravel_index(int(np.abs(v.pattern).argmax()), v.pattern.shape)
+    off = abs(row - (v.shape[1] - 1) / 2) >= 1 or abs(column - (v.shape[2] - 1) / 2) >= 1
+    effect = "moves without another change" if off else "passes unchanged"
+    return f"identity: one pixel holds {_percent(v.explained)} of the energy, so the image {effect}"
 
 
 def _smoothing(v: Verdict) -> str:
@@ -106,7 +109,9 @@ def _saddle(v: Verdict) -> str:
 def _higher(v: Verdict) -> str:
     order = _ORDINALS.get(v.derivative_order or 0, "high")
     where = "" if v.orientation is None else f" with stripes along {_degrees(v.orientation, 180)}"
-    return f"{order} derivative{where}, explains {_percent(v.explained)}"
+    gabor = v.fits.get("gabor")
+    rival = "" if gabor is None or gabor.explained < 0.9 else f" (a Gabor {_percent(gabor.explained)})"
+    return f"{order} derivative{where}, explains {_percent(v.explained)}{rival}"
 
 
 def _gabor(v: Verdict) -> str:
@@ -136,7 +141,8 @@ def _mixture(v: Verdict) -> str:
     if len(v.channel_shares) > 1 and v.channel_shares[1] >= 0.15:
         first, second = v.channel_shares[:2]
         return f"mixture: two spatial modes hold {_percent(first)} and {_percent(second)} of the energy"
-    return f"mixture: no single family explains more than {_percent(v.explained)}, two modes together do"
+    together = f", two modes together {_percent(v.two_modes)}" if v.two_modes else ""
+    return f"mixture: no single family explains more than {_percent(v.explained)}{together}"
 
 
 _BODIES: dict[str, Callable[[Verdict], str]] = {

@@ -17,6 +17,7 @@ from convscope.kernels.colour import name_colours
 from convscope.kernels.duplicates import Duplicates, find_duplicates
 from convscope.kernels.examine import Columns, examine
 from convscope.kernels.families import FAMILIES
+from convscope.kernels.fits import chunk_of, fitter_for
 from convscope.kernels.layer import Layer, describe
 from convscope.kernels.models import Array
 from convscope.kernels.nulls import null_for
@@ -30,7 +31,6 @@ __all__ = ["KernelTable", "judge", "verdict"]
 
 LARGEST = 31
 DEAD = 0.01
-_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -215,15 +215,21 @@ def _check_channels(depth: int, channels: str | None) -> None:
 
 def _judge_alive(filters: Array, height: int, width: int, channels: str | None, stride: int) -> Columns:
     """Judge filters of shape (n, C, D), in batches on all cores."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     if len(filters) == 0:
         return {"family": np.zeros(0, int)}
     if height * width == 1:
         return _pointwise(filters)
-    null_for(height, width, filters.shape[1])  # made once, before the threads ask for it
-    batches = [filters[i : i + _BATCH] for i in range(0, len(filters), _BATCH)]
+    # made once, before the threads ask for them
+    null_for(height, width, filters.shape[1])
+    fitter_for(height, width)
+    batch = min(chunk_of(height * width), max(64, -(-len(filters) // _workers())))
+    batches = [filters[i : i + batch] for i in range(0, len(filters), batch)]
     if len(batches) == 1:
         return examine(filters, height, width, channels, stride)
-    with ThreadPoolExecutor(_workers()) as pool:
+    # small matrix products gain nothing from BLAS threads, which would fight with ours
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_workers()) as pool:
         parts = list(pool.map(lambda b: examine(b, height, width, channels, stride), batches))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -311,6 +317,7 @@ def _row(table: KernelTable, i: int) -> Verdict:
         margin=number("margin"),
         p_value=number("p_value", 1.0),
         explained=number("explained"),
+        two_modes=number("two_modes"),
         passband=PASSBANDS[max(0, index("passband"))],
         dc_gain=number("dc_gain"),
         pattern_dc_gain=number("pattern_dc_gain"),

@@ -124,6 +124,8 @@ class Verdict(Result):
         Of the whole search over families, against random kernels of this size.
     explained : float
         Energy of the pattern that the family explains.
+    two_modes : float
+        Energy that two Gabors explain together; 0 where it was not asked.
     passband : str
         all-pass, low-pass, high-pass, band-stop or band-pass, tested in this order.
     dc_gain : float
@@ -177,6 +179,7 @@ class Verdict(Result):
     margin: float
     p_value: float
     explained: float
+    two_modes: float
     passband: str
     dc_gain: float
     pattern_dc_gain: float
