@@ -92,9 +92,9 @@ class Resize2d(Layer):
         return {"mode": self.mode, "coordinates": self.coordinates, "rounding": self.rounding}
 
     def _reach(self, axis: int, size: int, output: int) -> Reach:
-        scale = output / size if self.scale is None else float(self.scale[axis])
+        scale = None if self.scale is None else float(self.scale[axis])
         cells, weights = resize_taps(size, output, scale=scale, **self._words())
-        step = Fraction(size, output) if self.scale is None else 1 / Fraction(scale).limit_denominator(4096)
+        step = Fraction(size, output) if scale is None else 1 / Fraction(scale).limit_denominator(4096)
         if self.coordinates == "align_corners" and output > 1:
             step = Fraction(size - 1, output - 1)
         read = [

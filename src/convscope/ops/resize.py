@@ -21,7 +21,7 @@ ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
 class _Axis(NamedTuple):
     output: int
-    scale: float
+    scale: float | None
 
 
 def resize2d(
@@ -139,7 +139,7 @@ def _axes(op: str, image: tuple[int, ...], size: object, scale: object) -> tuple
         raise InvalidValue(f"{op}: either size or scale must be given; got size={size!r}, scale={scale!r}.")
     if size is not None:
         rows, columns = pair(op, "size", size)
-        return _Axis(rows, rows / image[0]), _Axis(columns, columns / image[1])
+        return _Axis(rows, None), _Axis(columns, None)
     both: Any = scale if isinstance(scale, tuple | list) else (scale, scale)
     if len(both) != 2:
         raise InvalidValue(f"{op}: scale must be one number or (rows, columns); got {scale!r}.")

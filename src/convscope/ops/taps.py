@@ -30,7 +30,14 @@ def pad_taps(size: int, padding: tuple[int, int], mode: str) -> Taps:
 
 
 def resize_taps(
-    size: int, output: int, *, scale: float, mode: str, coordinates: str, rounding: str, cubic: float = -0.75
+    size: int,
+    output: int,
+    *,
+    scale: float | None,
+    mode: str,
+    coordinates: str,
+    rounding: str,
+    cubic: float = -0.75,
 ) -> Taps:
     """Say which input cells an output cell reads, by which weights, along one axis.
 
@@ -38,8 +45,8 @@ def resize_taps(
     ----------
     size, output : int
         Cells before and after.
-    scale : float
-        New cells for each old one.
+    scale : float or None
+        New cells for each old one, where that is not output/size.
 
     Examples
     --------
@@ -66,16 +73,17 @@ def resize_taps(
     return np.clip(first[:, None] + offsets, 0, size - 1).astype(np.int64), weights
 
 
-def _places(size: int, output: int, scale: float, coordinates: str) -> Array:
+def _places(size: int, output: int, scale: float | None, coordinates: str) -> Array:
     """Give the place of each output cell on the input axis, whose cells lie at 0, 1, 2 ..."""
     index = np.arange(output, dtype=np.float64)
     if coordinates == "align_corners":
-        return index * ((size - 1) / (output - 1)) if output > 1 else index * 0
-    if coordinates == "asymmetric":
-        return index / scale
+        return index * (size - 1) / max(output - 1, 1)
     if coordinates == "pytorch_half_pixel" and output == 1:
-        return index * 0
-    return (index + 0.5) / scale - 0.5
+        return index
+    shift = 0.0 if coordinates == "asymmetric" else 0.5
+    index += shift
+    # multiplied first: a place that is whole comes out whole
+    return (index * size / output if scale is None else index / scale) - shift
 
 
 _ROUND: dict[str, Callable[[Array], Array]] = {
