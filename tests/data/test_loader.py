@@ -88,21 +88,6 @@ def test_the_order_is_that_of_fit_and_another_in_every_epoch_and_for_every_seed(
     np.testing.assert_array_equal(Loader(numbered(200), shuffle=False).order(2), everyone)
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    seed=st.integers(-(2**70), 2**70),
-    epoch=st.integers(-5, 2**65),
-    samples=st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=5),
-    key=st.text("augment.shift é\u4e2d", max_size=12),
-    shape=st.lists(st.integers(0, 4), max_size=3),
-)
-def test_the_hash_is_that_of_ops(seed, epoch, samples, key, shape):
-    ids = np.array(samples, np.int64)
-    ours = Keyed(seed, epoch, ids).uniform(key, *shape)
-    theirs = ops.Randomness(seed, epoch, ids).uniform(key, (len(ids), *shape))
-    np.testing.assert_array_equal(ours, theirs)
-
-
 def test_whole_and_between_stay_within_and_reach_their_ends():
     random = Keyed(0, 0, np.arange(3000))
     whole = random.whole("a", -2, 2)

@@ -129,7 +129,7 @@ class Augment:
         side = random.between("augment.crop", self.crop, 1.0)
         for axis, key in ((2, "augment.crop.row"), (3, "augment.crop.column")):
             size = x.shape[axis]
-            first = random.uniform(key) * (1 - side) * size
+            first = random.fraction(key) * (1 - side) * size
             # Pixel i covers [i, i + 1) and lies at its middle.
             at = first[:, None] + (np.arange(size) + 0.5) * side[:, None] - 0.5
             x = _between(x, np.clip(at, 0, size - 1), axis)
@@ -143,7 +143,7 @@ class Augment:
             at = np.arange(size) - random.whole(f"augment.shift.{way}", -self.shift, self.shift)[:, None]
             outside |= _along((at < 0) | (at >= size), axis)
             if self.flip in (way, "both"):
-                mirrored = random.uniform(f"augment.flip.{way}") < 0.5
+                mirrored = random.fraction(f"augment.flip.{way}") < 0.5
                 at = np.where(mirrored[:, None], size - 1 - at, at)
             x = np.take_along_axis(x, _along(np.clip(at, 0, size - 1), axis), axis)
         return np.where(outside, x.dtype.type(self.fill), x) if self.shift else x

@@ -119,9 +119,9 @@ def _generated(
 
 def _lines(random: Keyed, vertical: NDArray[np.bool_], size: int, noise: float) -> NDArray[np.float64]:
     thick = random.whole("lines.thickness", 1, 2)
-    row = np.floor(random.uniform("lines.row") * (size - thick + 1))
+    row = np.floor(random.fraction("lines.row") * (size - thick + 1))
     length = random.whole("lines.length", size // 2, size)
-    column = np.floor(random.uniform("lines.column") * (size - length + 1))
+    column = np.floor(random.fraction("lines.column") * (size - length + 1))
     bright = random.between("lines.brightness", 0.3, 0.6)
     across, along = _within(row, thick, size), _within(column, length, size)
     images = 0.2 + _turned(bright[:, None, None] * across[:, :, None] * along[:, None, :], vertical)
@@ -144,9 +144,9 @@ def _edge(random: Keyed, key: str, size: int) -> NDArray[np.float64]:
     """Draw one horizontal edge: a step from one sign to the other that fades within some pixels."""
     row = random.whole(f"{key}.row", 2, size - 2)
     length = random.whole(f"{key}.length", size // 3, size // 2)
-    column = np.floor(random.uniform(f"{key}.column") * (size - length + 1))
+    column = np.floor(random.fraction(f"{key}.column") * (size - length + 1))
     height = random.between(f"{key}.height", 0.25, 0.5)
-    sign = np.where(random.uniform(f"{key}.sign") < 0.5, -1.0, 1.0)
+    sign = np.where(random.fraction(f"{key}.sign") < 0.5, -1.0, 1.0)
     distance = np.arange(size) + 0.5 - row[:, None]  # from the middle of each pixel row to the step
     profile = (sign * height)[:, None] * np.sign(distance) * np.exp2(-np.abs(distance))
     drawn: NDArray[np.float64] = profile[:, :, None] * _within(column, length, size)[:, None, :]

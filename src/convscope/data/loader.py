@@ -102,7 +102,7 @@ class Loader:
         everyone = np.arange(len(self.dataset), dtype=np.int64)
         if not self.shuffle:
             return everyone
-        return np.argsort(Keyed(self.seed, epoch, everyone).uniform("shuffle"), kind="stable")
+        return np.argsort(Keyed(self.seed, epoch, everyone).fraction("shuffle"), kind="stable")
 
     def epoch(self, epoch: int, start: int = 0, *, reuse: bool = False) -> Iterator[Batch]:
         """Give the batches of an epoch, from number `start` on.

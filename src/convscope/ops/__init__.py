@@ -34,7 +34,6 @@ from convscope.ops.pool import (
     max_pool2d,
     max_pool2d_grad,
 )
-from convscope.ops.random import Randomness
 from convscope.ops.rectifiers import (
     celu,
     celu_grad,
@@ -79,6 +78,7 @@ from convscope.ops.transpose import (
     conv_transpose2d_grad_input,
     conv_transpose2d_grad_weight,
 )
+from convscope.randomness import Randomness
 
 __all__ = [
     "Core",

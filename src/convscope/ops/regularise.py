@@ -11,7 +11,7 @@ from convscope.errors import DtypeError, InvalidValue
 from convscope.ops.arguments import check_arrays, check_out, check_same_shape
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
-from convscope.ops.random import Randomness
+from convscope.randomness import Randomness
 
 __all__ = ["dropout", "dropout_grad", "dropout_mask"]
 
