@@ -1,5 +1,6 @@
 // y[n][i][j][o] = bias[o] + sum over c, u, v of x[n][i*s + u*d - p][j*s + v*d - p][c] * w[o][c][u][v]
 #pragma once
+#include "conv_planar.h"
 #include "depthwise.h"
 #include "grid_conv.h"
 
@@ -23,6 +24,7 @@ inline void forward_taps(const ConvShape& s, Tap* taps) {
 
 template <class T> void conv(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
     if (is_depthwise(s)) return depthwise(s, x, w, bias, y);
+    if (is_planar<T>(s)) return PlanarConv<T>(s, x, w, bias, y).run();
     const Index count = s.kernel_y * s.kernel_x, channels = s.c / s.groups, k = s.k / s.groups;
     Scratch<Tap> taps(count);
     forward_taps(s, taps.data());

@@ -10,6 +10,9 @@
 //
 // Pixels are cut into parts by the shape alone, never by the number of threads; each part has
 // sums of its own, in the panels of panels.h, and the parts are added in order at the end.
+// With few filters most lanes would be empty; where channels are gathered anyway (grid_conv.h), input and
+// gradient then change places: lanes are (tap, channel), and the filters are broadcast.
+//
 // Within a part, sums over `pixel_block` pixels at a time are added to memory, which also keeps
 // the rounding error down.
 #pragma once
@@ -74,6 +77,8 @@ public:
           gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel) {
         for (Index i = 0; i < g_.in_pixel; i++) zeros_[i] = T(0);
         gathered_ = g_.channels < few_channels && g_.taps > 1;
+        turned_ = gathered_ && 2 * g_.k <= width<T>;
+        if (turned_) shape_ = {g_.k, g_.taps * g_.channels};
         const Index blocks = ceil_div(g_.pixels(), pixel_block), most_elements = Index(1) << 22;
         parts_ = larger<Index>(1, smaller(smaller<Index>(16, blocks), most_elements / (shape_.size() * g_.groups)));
         splits_ = smaller(shape_.count(), ceil_div(16, parts_ * g_.groups));
@@ -86,7 +91,8 @@ public:
         const int team = team_size(items, work);
         Scratch<T> sums(parts_ * all);
         memset(sums.data(), 0, parts_ * all * sizeof(T));
-        const Index listed = (gathered_ ? 1 : g_.taps) * pixel_block, copies = pixel_block * (shape_.lanes_most + (gathered_ ? shape_.rows : 0)) + width<T>;
+        const Index listed = (gathered_ ? 1 : g_.taps) * pixel_block;
+        const Index copies = pixel_block * (shape_.lanes_most + (gathered_ ? gathered_row() : 0)) + shape_.lanes_most;
         Scratch<const T*> tables(team * listed);
         Scratch<int> pixels(team * (listed + g_.taps));
         Scratch<T> rows(team * copies);
@@ -120,7 +126,10 @@ private:
         Walk at(g_, b.begin, false);
         if (gathered_) {
             gather_.rows(at, b.count, b.group, b.gathered);
-            for (Index i = 0; i < b.count; i++) b.x[i] = b.gathered + i * shape_.rows, b.pixel[i] = int(i);
+            for (Index i = 0; i < b.count; i++) {
+                b.x[i] = turned_ ? grad_ + (b.begin + i) * g_.out_pixel + b.group * g_.k : b.gathered + i * gathered_row();
+                b.pixel[i] = int(i);
+            }
             b.listed[0] = int(b.count);
             return;
         }
@@ -136,8 +145,11 @@ private:
         }
     }
 
+    Index gathered_row() const { return g_.taps * g_.channels; }
+
     void add_block(const Block& b, Index panel, T* sums) const {
-        const Index row = shape_.row(panel), vectors = shape_.vectors(panel), lanes = shape_.lanes(panel), k = g_.out_pixel;
+        if (turned_) return add_tiles(b, 0, g_.k, 0, panel, b.gathered + panel * shape_.lanes_most, gathered_row(), sums);
+        const Index row = shape_.row(panel), lanes = shape_.lanes(panel), k = g_.out_pixel;
         const T* grad = grad_ + b.begin * k + b.group * g_.k + panel * shape_.lanes_most;
         Index grad_row = k;
         // Rows far apart are copied together. So are narrow ones, whose vectors would read past the end of the array.
@@ -149,19 +161,26 @@ private:
             }
             grad = b.grad, grad_row = row;
         }
-        const Index taps = gathered_ ? 1 : g_.taps, channels = gathered_ ? shape_.rows : g_.channels, first = gathered_ ? 0 : b.group * g_.channels;
+        if (gathered_) return add_tiles(b, 0, gathered_row(), 0, panel, grad, grad_row, sums);
+        for (Index t = 0; t < g_.taps; t++)
+            add_tiles(b, t, g_.channels, b.group * g_.channels, panel, grad, grad_row, sums + t * g_.channels * row);
+    }
+
+    // All tiles of `channels` broadcast channels under a tap, for one panel of lanes.
+    void add_tiles(const Block& b, Index tap, Index channels, Index first, Index panel, const T* lanes, Index lanes_row, T* sums) const {
+        const Index row = shape_.row(panel), vectors = shape_.vectors(panel);
         const Index most = vectors == 1 ? tile_pixels<1> : vectors == 2 ? tile_pixels<2> : tile_pixels<tile_vectors>;
         const Index tiles = ceil_div(channels, most);
-        for (Index t = 0; t < taps; t++)
-            for (Index i = 0; i < tiles; i++) {
-                const Index c = channels * i / tiles, end = channels * (i + 1) / tiles;
-                find_weight_sums<T>(end - c, vectors)({b.x + t * pixel_block, b.pixel + t * pixel_block, b.listed[t], first + c, grad, grad_row,
-                                                       sums + (t * channels + c) * row});
-            }
+        for (Index i = 0; i < tiles; i++) {
+            const Index c = channels * i / tiles, end = channels * (i + 1) / tiles;
+            find_weight_sums<T>(end - c, vectors)({b.x + tap * pixel_block, b.pixel + tap * pixel_block, b.listed[tap], first + c, lanes, lanes_row,
+                                                   sums + c * row});
+        }
     }
 
     // dw from the sums of the parts: [group][panel][tap][channel][lane] -> [group][k][channel][tap]
-    void add_parts(const T* sums, int team, T* dw) const {
+    void add_parts(T* sums, int team, T* dw) const {
+        if (turned_) return add_parts_turned(sums, dw);
         const Index all = g_.groups * shape_.size(), panels = shape_.count();
         const Index block = 16, blocks = ceil_div(g_.channels, block);
         parallel(g_.groups * panels * blocks, team, [&](Index item, int) {
@@ -180,6 +199,19 @@ private:
         });
     }
 
+    // The same from [group][panel][k][lane], where lanes are (tap, channel).
+    void add_parts_turned(T* sums, T* dw) const {
+        const Index all = g_.groups * shape_.size();
+        for (Index part = 1; part < parts_; part++)
+            for (Index i = 0; i < all; i++) sums[i] += sums[part * all + i];
+        for (Index group = 0; group < g_.groups; group++)
+            for (Index e = 0; e < gathered_row(); e++) {
+                const Index panel = e / shape_.lanes_most, tap = e / g_.channels, channel = e % g_.channels;
+                const T* from = sums + group * shape_.size() + shape_.offset(panel) + e % shape_.lanes_most;
+                for (Index k = 0; k < g_.k; k++) dw[((group * g_.k + k) * g_.channels + channel) * g_.taps + tap] = from[k * shape_.row(panel)];
+            }
+    }
+
     Grid g_;
     const T *x_, *grad_;
     PanelShape<T> shape_;
@@ -187,7 +219,7 @@ private:
     TapTable<T> table_;
     Gather<T> gather_;
     Index parts_, splits_;
-    bool gathered_;
+    bool gathered_, turned_;
 };
 
 template <class T> void conv_grad_weight(const ConvShape& s, const T* x, const T* grad, T* dw) {

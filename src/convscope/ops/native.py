@@ -7,6 +7,7 @@ of other strides are copied once. Results have NCHW shapes over channels-last me
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,6 +22,8 @@ Pads = tuple[Pair, Pair]
 ONE: Pair = (1, 1)
 NONE: Pads = ((0, 0), (0, 0))
 NHWC, NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
+
+output_size = lru_cache(maxsize=4096)(pool_output_size)  # the same few layers again and again
 
 get_threads = _core.get_threads
 isa = _core.isa
@@ -106,8 +109,8 @@ def conv2d(
     _direct(algorithm)
     n, _, h, w = x.shape
     k, _, kh, kw = weight.shape
-    oh = pool_output_size(h, kh, stride=stride[0], padding=padding[0], dilation=dilation[0])
-    ow = pool_output_size(w, kw, stride=stride[1], padding=padding[1], dilation=dilation[1])
+    oh = output_size(h, kh, stride=stride[0], padding=padding[0], dilation=dilation[0])
+    ow = output_size(w, kw, stride=stride[1], padding=padding[1], dilation=dilation[1])
     y = _target(out, n, oh, ow, k, x.dtype)
     _core.conv2d(
         _nhwc(x), _flat(weight), None if bias is None else _flat(bias), y, stride, padding, dilation, groups
@@ -173,10 +176,10 @@ def _pooled(
 ) -> Array:
     """Make room for a pooled image."""
     n, c, h, w = x.shape
-    oh = pool_output_size(
+    oh = output_size(
         h, kernel[0], stride=stride[0], padding=padding[0], dilation=dilation[0], ceil_mode=ceil_mode
     )
-    ow = pool_output_size(
+    ow = output_size(
         w, kernel[1], stride=stride[1], padding=padding[1], dilation=dilation[1], ceil_mode=ceil_mode
     )
     return _target(out, n, oh, ow, c, x.dtype)

@@ -1,0 +1,141 @@
+// First layers with few channels and few filters, vectors running along the output pixels.
+//
+// Filters would fill less than a vector (six of sixteen lanes in LeNet's first layer). So the
+// channels of a band of rows are laid out as planes, padding included:
+//
+//     plane c:   0 0 0 0 0 0 0 0        row length = output width + (kernel_x - 1) * dilation_x
+//                0 x x x x x x 0        a tap is an offset into the planes; output (i, j) is position
+//                0 x x x x x x 0        i * row + j, and so is what it reads under tap 0
+//                0 0 0 0 0 0 0 0
+//
+// Positions run through row ends without a break: what is computed there is thrown away. A tile
+// is K filters by two vectors of positions; turned round in registers it is written channels last.
+#pragma once
+#include "parallel.h"
+#include "transpose.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+constexpr int planar_vectors = 2;
+template <class T> constexpr int most_planar_filters = 2 * width<T> / 3;  // else lanes of filters are full enough
+
+template <class T> bool is_planar(const ConvShape& s) {
+    return s.groups == 1 && s.stride_y == 1 && s.stride_x == 1 && s.c <= 4 && s.k <= most_planar_filters<T> && s.kernel_y * s.kernel_x > 1;
+}
+
+// columns[v][position][filter] = bias[filter] + sum over taps of planes[offsets[tap] + v*width + position] * weights[tap][filter]
+template <class T, int K> void planar_tile(const T* planes, const Index* offsets, Index taps, const T* weights, const T* bias, T* columns) {
+    constexpr int V = planar_vectors, W = width<T>;
+    Vector<T> sums[K][V];
+    unroll<K>([&](auto k) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[k][v] = broadcast(bias[k]); }); });
+    for (Index t = 0; t < taps; t++, weights += K) {
+        const T* from = planes + offsets[t];
+        Vector<T> x[V];
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { x[v] = load(from + v * W); });
+        unroll<K>([&](auto k) CONVSCOPE_LAMBDA {
+            const Vector<T> w = broadcast(weights[k]);
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[k][v] += x[v] * w; });
+        });
+    }
+    for (int v = 0; v < V; v++) {
+        Vector<T> square[W] = {};
+        unroll<K>([&](auto k) CONVSCOPE_LAMBDA { square[k] = sums[k][v]; });
+        transpose<T>(square);
+        unroll<W>([&](auto i) CONVSCOPE_LAMBDA { store(columns + (v * W + i) * W, square[i]); });
+    }
+}
+
+template <class T> using PlanarTile = void (*)(const T*, const Index*, Index, const T*, const T*, T*);
+
+template <class T, int K = most_planar_filters<T>> PlanarTile<T> find_planar_tile(Index filters) {
+    if constexpr (K > 1)
+        if (filters < K) return find_planar_tile<T, K - 1>(filters);
+    return planar_tile<T, K>;
+}
+
+template <class T> class PlanarConv {
+public:
+    PlanarConv(const ConvShape& s, const T* x, const T* w, const T* bias, T* y)
+        : s_(s), x_(x), y_(y), taps_(s.c * s.kernel_y * s.kernel_x), row_(s.ow + (s.kernel_x - 1) * s.dilation_x),
+          weights_(taps_ * s.k), bias_(s.k), tile_(find_planar_tile<T>(s.k)) {
+        for (Index t = 0; t < taps_; t++)
+            for (Index k = 0; k < s.k; k++) weights_[t * s.k + k] = w[k * taps_ + t];
+        for (Index k = 0; k < s.k; k++) bias_[k] = bias ? bias[k] : T(0);
+    }
+
+    void run() {
+        const double work = double(s_.n) * s_.oh * row_ * taps_ * s_.k / width<T>;
+        const int threads = team_size(s_.n * s_.oh, work);
+        const Index bands = s_.n >= 4 * threads ? 1 : smaller<Index>(ceil_div(s_.oh, 4), threads);
+        const Index band = ceil_div(s_.oh, bands), rows = band + (s_.kernel_y - 1) * s_.dilation_y;
+        const Index slack = (planar_vectors + 1) * width<T>, plane = rows * row_;
+        Scratch<Index> offsets(taps_);
+        for (Index t = 0, c = 0; c < s_.c; c++)
+            for (Index u = 0; u < s_.kernel_y; u++)
+                for (Index v = 0; v < s_.kernel_x; v++) offsets[t++] = c * plane + u * s_.dilation_y * row_ + v * s_.dilation_x;
+        const Index each = s_.c * plane + slack, items = s_.n * bands;
+        const int team = team_size(items, work);
+        Scratch<T> planes(team * each);
+        parallel(items, team, [&](Index item, int worker) {
+            const Index n = item / bands, begin = item % bands * band, end = smaller(s_.oh, begin + band);
+            T* plane_memory = &planes[worker * each];
+            if (begin >= end) return;
+            lay_out(n, begin - s_.pad_y, end - begin + (s_.kernel_y - 1) * s_.dilation_y, plane, plane_memory);
+            compute(plane_memory, offsets.data(), y_ + (n * s_.oh + begin) * s_.ow * s_.k, end - begin);
+        });
+    }
+
+private:
+    void lay_out(Index n, Index first, Index rows, Index plane, T* planes) const {
+        const Index begin = smaller(s_.pad_x, row_), end = larger(begin, smaller(row_, s_.pad_x + s_.w));
+        for (Index r = 0; r < rows; r++) {
+            const Index y = first + r;
+            const bool inside = y >= 0 && y < s_.h;
+            const T* from = x_ + (n * s_.h + (inside ? y : 0)) * s_.w * s_.c;
+            for (Index c = 0; c < s_.c; c++) {
+                T* to = planes + c * plane + r * row_;
+                if (!inside) {
+                    memset(to, 0, row_ * sizeof(T));
+                    continue;
+                }
+                for (Index j = 0; j < begin; j++) to[j] = T(0);
+                if (s_.c == 1)
+                    memcpy(to + begin, from, (end - begin) * sizeof(T));
+                else
+                    for (Index j = begin; j < end; j++) to[j] = from[(j - begin) * s_.c + c];
+                for (Index j = end; j < row_; j++) to[j] = T(0);
+            }
+        }
+        for (T* p = planes + s_.c * plane; p < planes + s_.c * plane + (planar_vectors + 1) * width<T>; p++) *p = T(0);
+    }
+
+    void compute(const T* planes, const Index* offsets, T* out, Index rows) const {
+        constexpr Index tile = planar_vectors * width<T>;
+        T columns[tile * width<T>];
+        const T* end = out + rows * s_.ow * s_.k;
+        Index j = 0;  // in the row, of the position that comes next
+        for (Index first = 0; out < end; first += tile) {
+            tile_(planes + first, offsets, taps_, weights_.data(), bias_.data(), columns);
+            for (Index i = 0; i < tile && out < end; i++) {
+                if (j < s_.ow) {
+                    const T* column = columns + i * width<T>;
+                    if (out + width<T> <= end)  // whole vectors: the next pixel writes over what is too much
+                        store(out, load(column));
+                    else
+                        copy_few(out, column, s_.k);
+                    out += s_.k;
+                }
+                if (++j == row_) j = 0;
+            }
+        }
+    }
+
+    const ConvShape& s_;
+    const T* x_;
+    T* y_;
+    Index taps_, row_;
+    Scratch<T> weights_, bias_;
+    PlanarTile<T> tile_;
+};
+
+}  // namespace convscope::CONVSCOPE_ISA
