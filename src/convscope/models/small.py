@@ -17,8 +17,9 @@ def small_cnn(input_shape: Sequence[int] = (1, 8, 8), *, num_classes: int = 10, 
 
     The first kernels are 5x5, large enough to be worth looking at, and padding keeps the size.
     Pooling is by the mean, which on so small images generalises a little better than the maximum.
-    With SGD(0.1, weight_decay=5e-3), batches of 32 and a cosine schedule, 20 epochs on two thirds of
-    scikit-learn's digits give 98.5 % to 99.5 % on the other third.
+    Two thirds of scikit-learn's digits (split by seed 0), 30 epochs in batches of 32 with
+    SGD(0.1, weight_decay=5e-3) and a cosine schedule give 98.3 % to 99.2 % on the other third,
+    over ten seeds.
 
     Parameters
     ----------
