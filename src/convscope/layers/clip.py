@@ -7,7 +7,7 @@ from typing import Any
 
 from convscope import ops
 from convscope.errors import InvalidValue
-from convscope.layers.base import Array
+from convscope.layers.base import Array, Context, ParameterGradients, check_rule
 from convscope.layers.elementwise import Rectifier
 from convscope.ops.settings import number
 
@@ -41,9 +41,20 @@ class Clip(Rectifier):
         if self.low > self.high:
             raise InvalidValue(f"{self.kind}: low must not be larger than high; got low={low}, high={high}.")
 
-    def apply(self, x: Array) -> Array:
-        """The nearest value within the limits."""
-        return ops.clip(x, self.low, self.high)
+    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
+        """Give the nearest values within the limits; the cache is the input."""
+        (x,) = inputs
+        return ops.clip(x, self.low, self.high, out=self.borrow_output(context, x)), x
+
+    def backward(
+        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
+    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
+        """Let through what the rule lets through."""
+        check_rule(rule)
+        if rule != "gradient":
+            return super().backward(grad, cache, rule, context)
+        out = context.array("input gradient", cache.shape, cache.dtype)
+        return ops.clip_grad(grad, cache, self.low, self.high, out=out), {}
 
     def differentiate(self, grad: Array, kept: Array) -> Array:
         """1 between the limits, else 0."""

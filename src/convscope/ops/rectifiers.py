@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from convscope.errors import InvalidValue
-from convscope.ops.arguments import check_arrays, check_same_shape
+from convscope.ops.arguments import check_arrays, check_out, check_same_shape
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
 from convscope.ops.settings import number
@@ -192,8 +192,10 @@ def celu_grad(grad: Array, x: Array, alpha: float = 1.0) -> Array:
     return cast(Array, get("celu_grad")(grad, x, alpha=number("celu_grad", "alpha", alpha, above=0)))
 
 
-def clip(x: Array, low: float = float("-inf"), high: float = float("inf")) -> Array:
-    """Keep values to [low, high]. NaN stays NaN.
+def clip(
+    x: Array, low: float = float("-inf"), high: float = float("inf"), *, out: Array | None = None
+) -> Array:
+    """Keep values to [low, high]. NaN stays NaN. `out`, where to write, may be `x` itself.
 
     Raises
     ------
@@ -207,12 +209,22 @@ def clip(x: Array, low: float = float("-inf"), high: float = float("inf")) -> Ar
     array([0., 3., 6.])
     """
     check_arrays("clip", x=x)
+    check_out("clip", out, x.shape, x.dtype, x, in_place=True)
     low, high = _limits("clip", low, high)
-    return cast(Array, get("clip")(x, low=low, high=high))
+    return cast(Array, get("clip")(x, low=low, high=high, out=out))
 
 
-def clip_grad(grad: Array, x: Array, low: float = float("-inf"), high: float = float("inf")) -> Array:
+def clip_grad(
+    grad: Array,
+    x: Array,
+    low: float = float("-inf"),
+    high: float = float("inf"),
+    *,
+    out: Array | None = None,
+) -> Array:
     """Give the gradient by the input `x` of `clip`: nothing passes at the limits and beyond.
+
+    `out`, where to write, may be `grad` itself.
 
     Examples
     --------
@@ -221,8 +233,9 @@ def clip_grad(grad: Array, x: Array, low: float = float("-inf"), high: float = f
     array([0., 5., 0.])
     """
     check_pair("clip_grad", grad, x)
+    check_out("clip_grad", out, x.shape, x.dtype, grad, x, in_place=True)
     low, high = _limits("clip_grad", low, high)
-    return cast(Array, get("clip_grad")(grad, x, low=low, high=high))
+    return cast(Array, get("clip_grad")(grad, x, low=low, high=high, out=out))
 
 
 def relu6(x: Array) -> Array:

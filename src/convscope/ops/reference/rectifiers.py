@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convscope.ops.memory import Array, own, silent
+from convscope.ops.memory import Array, empty_result, give, own, silent
 
 __all__ = [
     "celu",
@@ -86,14 +86,15 @@ def celu_grad(grad: Array, x: Array, *, alpha: float) -> Array:
     return own(np.where(x > 0, grad, grad * np.exp(np.minimum(x, 0) / alpha)))
 
 
-def clip(x: Array, *, low: float, high: float) -> Array:
+def clip(x: Array, *, low: float, high: float, out: Array | None = None) -> Array:
     """Keep to [low, high]."""
-    return own(np.minimum(np.maximum(x, low), high))
+    return np.clip(x, low, high, out=empty_result(x.shape, x.dtype) if out is None else out)
 
 
-def clip_grad(grad: Array, x: Array, *, low: float, high: float) -> Array:
+def clip_grad(grad: Array, x: Array, *, low: float, high: float, out: Array | None = None) -> Array:
     """Nothing passes at and beyond the limits."""
-    return own(np.where((x > low) & (x < high), grad, 0).astype(grad.dtype, copy=False))
+    inside = (x > low) & (x < high)
+    return give(np.where(inside, grad, grad.dtype.type(0)), out)
 
 
 def _by_channel(weight: Array, x: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convscope.ops.memory import Array, give, silent
+from convscope.ops.memory import Array, give, own, silent
 from convscope.ops.taps import NUMPY_MODES, Taps, pad_taps
 
 __all__ = ["pad2d", "pad2d_grad", "resize2d", "resize2d_grad"]
@@ -42,7 +42,8 @@ def pad2d_grad(grad: Array, padding: Pads, *, mode: str) -> Array:
 @silent
 def resize2d(x: Array, rows: Taps, columns: Taps) -> Array:
     """Take a weighted sum of a few rows for each new row, and of a few columns for each new column."""
-    return give(_gather(_gather(x, rows, 2), columns, 3), None)
+    x = x.transpose(0, 2, 3, 1)  # what lies next to each other in memory shares its weights
+    return own(_gather(_gather(x, rows, 1), columns, 2).transpose(0, 3, 1, 2))
 
 
 @silent
@@ -58,11 +59,13 @@ def _gather(x: Array, taps: Taps, axis: int) -> Array:
     weights = weights.astype(x.dtype)
     total: Array | None = None
     for tap in range(cells.shape[1]):
-        part = np.moveaxis(x.take(cells[:, tap], axis=axis), axis, -1) * weights[:, tap]
-        part[..., weights[:, tap] == 0] = 0  # not read at all: not-a-number there must not spread
-        total = part if total is None else total + part
+        part = x.take(cells[:, tap], axis=axis)
+        part *= weights[:, tap].reshape(-1, *(1,) * (x.ndim - 1 - axis))
+        # a weight of 0 reads nothing: not-a-number there must not spread
+        np.moveaxis(part, axis, 0)[weights[:, tap] == 0] = 0
+        total = part if total is None else np.add(total, part, out=total)
     assert total is not None
-    return np.moveaxis(total, -1, axis)
+    return total
 
 
 def _scatter(grad: Array, taps: Taps, size: int, axis: int) -> Array:
