@@ -159,12 +159,10 @@ def test_control_c_ends_with_130_and_keeps_the_old_files(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_ninety_eight_percent_in_under_twenty_seconds(tmp_path: Path) -> None:
     """Processor time is counted, which other work on the machine does not lengthen."""
-    before = os.times()
+    before = sum(os.times()[2:4])  # of children, in user and system mode
     subprocess.run(command(tmp_path), check=True, capture_output=True)
-    after = os.times()
+    seconds = sum(os.times()[2:4]) - before
     result = json.loads((tmp_path / "result.json").read_text())
     assert result["test_accuracy"] >= 0.98
     if result["core"] == "native":
-        assert (
-            after.children_user + after.children_system - before.children_user - before.children_system < 20
-        )
+        assert seconds < 20

@@ -112,8 +112,7 @@ def _padding(text: str) -> tuple[Any, Any]:
         if len(numbers) not in (1, 2):
             raise InvalidValue(
                 "geometry: --padding must be a number such as 2, 1x2 for height x width, 0:1 for "
-                "before:after, "
-                f"'same', 'same_lower' or 'valid'; got {text!r}."
+                f"before:after, 'same', 'same_lower' or 'valid'; got {text!r}."
             )
         sides.append((numbers[0], numbers[-1]))
     if len(sides) > 2:

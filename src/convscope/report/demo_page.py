@@ -83,14 +83,12 @@ def demo_page(account: DemoAccount) -> str:
 def _header(account: DemoAccount) -> str:
     evaluation, count = account.evaluation, len(account.evaluation.labels)
     wrong = len(evaluation.mistakes)
+    layers, epochs = len(account.summary.rows), len(account.history.epochs)
     lead = (
-        f"A network of {len(account.summary.rows)} layers looked at {account.trained_on:,} scanned digits of "
-        f"8 by 8 "
-        f"pixels, each {len(account.history.epochs)} times. Of {count:,} digits it had never seen it now "
-        f"reads "
-        f"<b>{count - wrong:,} right and {wrong:,} wrong</b>. This page shows how it came to that: what it "
-        f"learned, "
-        "what it makes of a digit, and one of its numbers down to the last product."
+        f"A network of {layers} layers looked at {account.trained_on:,} scanned digits of 8 by 8 pixels, "
+        f"{epochs} times each. Of {count:,} digits it had never seen it now reads "
+        f"<b>{count - wrong:,} right and {wrong:,} wrong</b>. This page shows how it came to that: "
+        "what it learned, what it makes of a digit, and one of its numbers down to the last product."
     )
     numbers = [
         (f"{evaluation.accuracy:.2%}", "of the held-out digits read right"),
@@ -119,12 +117,9 @@ def _kernels(account: DemoAccount) -> str:
     filters, _, height, width = account.after.shape
     text = (
         f"<p>The first layer, <code>{escape(account.first)}</code>, slides {filters} kernels of "
-        f"{height}×{width} "
-        "weights over the image. At each place it multiplies the weights with the pixels below them and adds "
-        "up. "
-        "A kernel therefore answers most where the image looks like the kernel: ink under orange, paper "
-        "under blue. "
-        "Training began with random weights.</p>"
+        f"{height}×{width} weights over the image. At each place it multiplies the weights with the pixels "
+        "below them and adds up. A kernel therefore answers most where the image looks like the kernel: ink "
+        "under orange, paper under blue. Training began with random weights.</p>"
     )
     caption = "Each pair is one kernel, before training at the left and after it at the right."
     if account.notes_after:
@@ -143,10 +138,9 @@ def _kernels(account: DemoAccount) -> str:
 def _maps(account: DemoAccount) -> str:
     text = (
         "<p>Every layer turns the maps it gets into maps of its own: a convolution says where its kernels "
-        "found what "
-        "they look for, batch norm gives all maps one scale, ReLU keeps what is above zero, pooling takes "
-        "the mean of each neighbourhood. "
-        "Here are three held-out digits on their way through all layers.</p>"
+        "found what they look for, batch norm gives all maps one scale, ReLU keeps what is above zero, "
+        "pooling takes the mean of each neighbourhood. Here are three held-out digits on their way through "
+        "all layers.</p>"
     )
     return section("maps", "What it makes of a digit", text, feature_map_path(account.maps))
 
@@ -154,10 +148,8 @@ def _maps(account: DemoAccount) -> str:
 def _cells(account: DemoAccount) -> str:
     text = (
         "<p>Nothing else happens in a convolution than this. Here is one cell of a feature map of the first "
-        "digit "
-        "above, written out with the very numbers the network used; after it one cell of the next "
-        "convolution, "
-        "whose kernel has a part for every map of the layer before.</p>"
+        "digit above, written out with the very numbers the network used; after it one cell of the next "
+        "convolution, whose kernel has a part for every map of the layer before.</p>"
     )
     parts = []
     for trace in account.traces:
@@ -205,8 +197,7 @@ def _further() -> str:
     )
     text = (
         "<p>The trained network lies beside this page as <code>network.onnx</code>, which any ONNX tool "
-        "opens. "
-        "To look further into it:</p>"
+        "opens. To look further into it:</p>"
     )
     return section("further", "Look further", text, f'<pre tabindex="0"><code>{escape(code)}</code></pre>')
 

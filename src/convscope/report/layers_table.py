@@ -37,9 +37,8 @@ def layers_table(summary: Summary) -> str:
     )
     caption = (
         "<b>sees</b> is the receptive field: how many input pixels, by side, one cell depends on at most; "
-        "<b>every</b>: how "
-        "many pixels lie between the fields of neighbours. Multiply-adds and memory are for one image."
-        + dropped
+        "<b>every</b>: how many pixels lie between the fields of neighbours. Multiply-adds and memory are "
+        "for one image." + dropped
     )
     return figure(body, caption)
 

@@ -38,8 +38,7 @@ def feature_map_path(
     steps = [_step(nodes, titles, columns[0].classes) for nodes in rows if nodes[0].kind not in skip]
     caption = (
         "Each step has one colour scale, named with it, for all its maps and all images together: white is "
-        "zero, "
-        "orange above, blue below. The images themselves are shown as ink on paper."
+        "zero, orange above, blue below. The images themselves are shown as ink on paper."
     )
     return figure(f'<div class="path">{"".join(steps)}</div>', caption)
 
@@ -92,8 +91,8 @@ def _maps(node: NodeMaps, limit: float) -> str:
     top = int(strongest.argmax())
     label = (
         f"{count} maps of {node.node}, each {node.values.shape[1]} by {node.values.shape[2]}; the strongest "
-        f"value "
-        f"is {number(strongest[top], 3)}, in map {top}; {int((strongest == 0).sum())} maps are all zero"
+        f"value is {number(strongest[top], 3)}, in map {top}; {int((strongest == 0).sum())} maps are all "
+        f"zero"
     )
     more = f'<p class="note">and {count - _MOST_MAPS} more</p>' if count > _MOST_MAPS else ""
     return f'<div class="maps" role="img" aria-label="{escape(label, quote=True)}">{images}</div>{more}'

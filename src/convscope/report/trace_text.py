@@ -81,8 +81,7 @@ def engine_in_words(trace: Trace) -> str:
     verdict = "within" if trace.agrees else "BEYOND"
     return (
         f"The engine computed {trace.engine:.9g} in {trace.dtype}; the difference {difference:.1e} is "
-        f"{verdict} the bound "
-        f"{trace.bound:.1e} for rounding {len(trace.terms)} products."
+        f"{verdict} the bound {trace.bound:.1e} for rounding {len(trace.terms)} products."
     )
 
 
