@@ -27,6 +27,8 @@ CALLS = {
     "batch_norm": (X, ONE, ONE, ONE, ONE),
     "batch_norm_grad": (Y, X, ONE, ONE, ONE),
     "batch_norm_train": (X, ONE, ONE),
+    "clip": (X, -1.0, 1.0),
+    "clip_grad": (Y, X, -1.0, 1.0),
     "concatenate": ((X, Y),),
     "conv2d": (X, W),
     "conv2d_grad_input": (G, W, X.shape),
