@@ -82,7 +82,9 @@ def cases(draw: st.DrawFn) -> Case:
 
 def torch_transpose(case: Case, x, weight, bias, grad):
     """y, dx and dweight of PyTorch."""
-    x, weight, bias = (None if a is None else torch.tensor(np.ascontiguousarray(a)) for a in (x, weight, bias))
+    x, weight, bias = (
+        None if a is None else torch.tensor(np.ascontiguousarray(a)) for a in (x, weight, bias)
+    )
     x.requires_grad_(), weight.requires_grad_()
     y = torch.nn.functional.conv_transpose2d(x, weight, bias, **case.settings)
     y.backward(torch.tensor(np.ascontiguousarray(grad)))
@@ -137,7 +139,9 @@ def test_gradients_are_those_of_finite_differences(core: str, case: dict) -> Non
     check_gradient(lambda a: ops.conv_transpose2d(x, a, **options), w, grad, dw, terms=terms, linear=True)
     bias = rng.normal(size=y.shape[1])
     db = ops.conv2d_grad_bias(grad)
-    check_gradient(lambda a: ops.conv_transpose2d(x, w, a, **options), bias, grad, db, terms=terms, linear=True)
+    check_gradient(
+        lambda a: ops.conv_transpose2d(x, w, a, **options), bias, grad, db, terms=terms, linear=True
+    )
 
 
 def test_same_gives_size_times_stride_and_out_is_written(core: str) -> None:
