@@ -16,6 +16,7 @@ _HOMES = {
     "avg_pool2d": "convscope.ops",
     "conv2d": "convscope.ops",
     "conv_output_size": "convscope.geometry",
+    "conv_transpose2d": "convscope.ops",
     "core": "convscope.ops",
     "get_threads": "convscope.ops",
     "max_pool2d": "convscope.ops",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from convscope.network import Network as Network
     from convscope.ops import avg_pool2d as avg_pool2d
     from convscope.ops import conv2d as conv2d
+    from convscope.ops import conv_transpose2d as conv_transpose2d
     from convscope.ops import core as core
     from convscope.ops import get_threads as get_threads
     from convscope.ops import max_pool2d as max_pool2d
