@@ -4,8 +4,8 @@ Explaining runs the network with ``algorithm="direct"``: every number shown is
 one that the engine really used.
 """
 
-from convscope.explain.feature_maps import FeatureMaps, NodeMaps, feature_maps
-from convscope.explain.trace import After, Trace, trace
+from convscope.explain.maps import FeatureMaps, NodeMaps, feature_maps
+from convscope.explain.tracing import After, Trace, trace
 from convscope.explain.windows import AxisWindows, Windows, draw_windows
 
 __all__ = [
