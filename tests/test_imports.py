@@ -37,7 +37,10 @@ MAY_IMPORT = {
     "report": ["result", "network", "training", "kernels", "explain"],
     "cli": ["report", "models"],
 }
-ROOMS = sorted({path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")} - {"__init__", "__main__"})
+ROOMS = sorted(
+    {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")}
+    - {"__init__", "__main__"}
+)
 
 
 def allowed(room: str) -> set[str]:
@@ -62,8 +65,13 @@ def imports(path: Path) -> Iterator[str]:
 def test_a_room_imports_only_what_it_may(room: str) -> None:
     assert room in MAY_IMPORT, f"say in MAY_IMPORT what the new room {room!r} may import"
     files = [PACKAGE / f"{room}.py", *(PACKAGE / room).rglob("*.py")]
-    wrong = {f"{path.relative_to(PACKAGE)} imports {name}" for path in files if path.exists() for name in imports(path)
-             if name not in allowed(room)}
+    wrong = {
+        f"{path.relative_to(PACKAGE)} imports {name}"
+        for path in files
+        if path.exists()
+        for name in imports(path)
+        if name not in allowed(room)
+    }
     assert not wrong
 
 
@@ -91,17 +99,21 @@ def test_type_checkers_see_the_same_names() -> None:
 
 def test_public_names_are_those_agreed_on() -> None:
     agreed = json.loads((Path(__file__).parent / "public_names.json").read_text())
-    assert sorted(convscope.__all__) == agreed, "a change of the public names needs a line in CHANGELOG.md and this file"
+    assert sorted(convscope.__all__) == agreed, (
+        "a change of the public names needs a line in CHANGELOG.md and this file"
+    )
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
 def test_importing_loads_no_heavy_library() -> None:
-    code = "import convscope, sys; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = run("import convscope, sys; print(*{name.partition('.')[0] for name in sys.modules})").split()
     assert not {"scipy", "onnx", "matplotlib", "PIL", "sklearn", "rich", "typer", "torch"} & set(loaded)
 
 
 @pytest.mark.slow
 def test_importing_costs_at_most_50_ms_beyond_numpy() -> None:
-    clock = "import time; t = time.perf_counter(); import numpy; n = time.perf_counter(); import convscope; print(time.perf_counter() - n)"
-    seconds = [float(subprocess.run([sys.executable, "-c", clock], capture_output=True, text=True, check=True).stdout) for _ in range(20)]
-    assert statistics.median(seconds) <= 0.05
+    clock = "import numpy, time; t = time.perf_counter(); import convscope; print(time.perf_counter() - t)"
+    assert statistics.median(float(run(clock)) for _ in range(20)) <= 0.05

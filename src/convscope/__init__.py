@@ -30,7 +30,19 @@ _HOMES = {
     "feature_maps": "convscope.explain",
     "trace": "convscope.explain",
 }
-_MODULES = ("data", "errors", "explain", "formats", "geometry", "kernels", "layers", "models", "ops", "report", "training")
+_MODULES = (
+    "data",
+    "errors",
+    "explain",
+    "formats",
+    "geometry",
+    "kernels",
+    "layers",
+    "models",
+    "ops",
+    "report",
+    "training",
+)
 
 __all__ = ["__version__", *sorted(_HOMES), *_MODULES]
 
