@@ -29,6 +29,7 @@ template <class T> struct WeightSumWork {
     const T* grad;
     Index grad_row;
     T* sums;            // row c of the tile at sums + c * V vectors
+    bool add;           // to what is there
 };
 
 template <class T, int P, int V> void weight_sums(const WeightSumWork<T>& work) {
@@ -47,7 +48,7 @@ template <class T, int P, int V> void weight_sums(const WeightSumWork<T>& work) 
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
         unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
             T* to = work.sums + (p * V + v) * W;
-            store(to, load(to) + sums[p][v]);
+            store(to, work.add ? load(to) + sums[p][v] : sums[p][v]);
         });
     });
 }
@@ -90,7 +91,7 @@ public:
         const Index all = g_.groups * shape_.size(), items = parts_ * g_.groups * splits_;
         const int team = team_size(items, work);
         Scratch<T> sums(parts_ * all);
-        memset(sums.data(), 0, parts_ * all * sizeof(T));
+        if (g_.pixels() == 0) memset(sums.data(), 0, parts_ * all * sizeof(T));
         const Index listed = (gathered_ ? 1 : g_.taps) * pixel_block;
         const Index copies = pixel_block * (shape_.lanes_most + (gathered_ ? gathered_row() : 0)) + shape_.lanes_most;
         Scratch<const T*> tables(team * listed);
@@ -98,11 +99,11 @@ public:
         Scratch<T> rows(team * copies);
         parallel(items, team, [&](Index item, int worker) {
             const Index part = item / (g_.groups * splits_), group = item / splits_ % g_.groups, split = item % splits_;
-            Block b{group, 0, 0, &tables[worker * listed], &pixels[worker * (listed + g_.taps)], nullptr, &rows[worker * copies], nullptr};
+            Block b{group, 0, 0, false, &tables[worker * listed], &pixels[worker * (listed + g_.taps)], nullptr, &rows[worker * copies], nullptr};
             b.listed = b.pixel + listed;
             b.gathered = b.grad + pixel_block * shape_.lanes_most;
             const Index end = g_.pixels() * (part + 1) / parts_;
-            for (b.begin = g_.pixels() * part / parts_; b.begin < end; b.begin += b.count) {
+            for (b.begin = g_.pixels() * part / parts_; b.begin < end; b.begin += b.count, b.add = true) {
                 b.count = smaller(pixel_block, end - b.begin);
                 list(b);
                 for (Index panel = shape_.count() * split / splits_; panel < shape_.count() * (split + 1) / splits_; panel++)
@@ -116,6 +117,7 @@ private:
     // A block of pixels: for each tap those that it finds inside the image.
     struct Block {
         Index group, begin, count;
+        bool add;       // there are sums of earlier blocks
         const T** x;    // x[tap * pixel_block + i]
         int* pixel;     // likewise
         int* listed;    // how many, for each tap
@@ -174,29 +176,43 @@ private:
         for (Index i = 0; i < tiles; i++) {
             const Index c = channels * i / tiles, end = channels * (i + 1) / tiles;
             find_weight_sums<T>(end - c, vectors)({b.x + tap * pixel_block, b.pixel + tap * pixel_block, b.listed[tap], first + c, lanes, lanes_row,
-                                                   sums + c * row});
+                                                   sums + c * row, b.add});
         }
     }
 
-    // dw from the sums of the parts: [group][panel][tap][channel][lane] -> [group][k][channel][tap]
+    // dw from the sums of the parts: [group][panel][tap][channel][lane] -> [group][k][channel][tap], in squares turned in registers.
     void add_parts(T* sums, int team, T* dw) const {
         if (turned_) return add_parts_turned(sums, dw);
-        const Index all = g_.groups * shape_.size(), panels = shape_.count();
-        const Index block = 16, blocks = ceil_div(g_.channels, block);
-        parallel(g_.groups * panels * blocks, team, [&](Index item, int) {
-            const Index group = item / (panels * blocks), panel = item / blocks % panels, begin = item % blocks * block;
-            const Index row = shape_.row(panel), lanes = shape_.lanes(panel);
-            for (Index c = begin; c < smaller(g_.channels, begin + block); c++)
-                for (Index t = 0; t < g_.taps; t++) {
-                    const T* from = sums + group * shape_.size() + shape_.offset(panel) + (t * g_.channels + c) * row;
-                    T total[shape_.lanes_most];
-                    for (Index l = 0; l < row; l++) total[l] = from[l];
-                    for (Index part = 1; part < parts_; part++)
-                        for (Index l = 0; l < row; l++) total[l] += from[part * all + l];
-                    T* to = dw + ((group * g_.k + panel * shape_.lanes_most) * g_.channels + c) * g_.taps + t;
-                    for (Index l = 0; l < lanes; l++) to[l * g_.channels * g_.taps] = total[l];
+        const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>, row_of_k = g_.channels * g_.taps;
+        const Index block = 4 * width<T>, blocks = ceil_div(row_of_k, block);
+        parallel(g_.groups * vectors * blocks, team, [&](Index item, int) {
+            const Index group = item / (vectors * blocks), vector = item / blocks % vectors, begin = item % blocks * block;
+            const Index panel = vector / per_panel, row = shape_.row(panel), lanes = smaller<Index>(width<T>, g_.k - vector * width<T>);
+            const T* from = sums + group * shape_.size() + shape_.offset(panel) + vector % per_panel * width<T>;
+            T* to = dw + (group * g_.k + vector * width<T>) * row_of_k;
+            for (Index e = begin; e < smaller(row_of_k, begin + block); e += width<T>) {
+                const Index count = smaller<Index>(width<T>, row_of_k - e);
+                Vector<T> square[width<T>];
+                for (Index i = 0; i < width<T>; i++) {
+                    const Index channel = smaller(e + i, row_of_k - 1) / g_.taps, tap = smaller(e + i, row_of_k - 1) % g_.taps;
+                    square[i] = sum_parts(from + (tap * g_.channels + channel) * row);
                 }
+                transpose<T>(square);
+                for (Index lane = 0; lane < lanes; lane++) {
+                    if (count == width<T>)
+                        store(to + lane * row_of_k + e, square[lane]);
+                    else
+                        store_first(to + lane * row_of_k + e, square[lane], count);
+                }
+            }
         });
+    }
+
+    CONVSCOPE_INLINE Vector<T> sum_parts(const T* from) const {
+        const Index all = g_.groups * shape_.size();
+        Vector<T> sum = load(from);
+        for (Index part = 1; part < parts_; part++) sum += load(from + part * all);
+        return sum;
     }
 
     // The same from [group][panel][k][lane], where lanes are (tap, channel).

@@ -119,23 +119,33 @@ template <class T> void depthwise_grad_input(const ConvShape& s, const T* grad, 
         }
 }
 
+constexpr int depthwise_taps = 9;  // summed in registers together
+
 // sums[t][c] += sum over p of in[t*stride + p][c] * grad[p][c], for G taps and one vector of channels or its first `count`.
-template <class T, int G> CONVSCOPE_INLINE void depthwise_sums(const T* const* in, Index stride, Index pixels, const T* grad, Index grad_row, T* sums, Index row, Index count) {
+template <class T, int G> void depthwise_sums(const T* const* in, Index stride, Index pixels, Index c, const T* grad, Index row, T* sums, Index count) {
     Vector<T> total[G];
     unroll<G>([&](auto t) CONVSCOPE_LAMBDA { total[t] = Vector<T>{}; });
-    const bool whole = count == width<T>;
-    for (Index p = 0; p < pixels; p++) {
-        const Vector<T> g = whole ? load(grad + p * grad_row) : load_first(grad + p * grad_row, count);
-        const T* const* at = in + p;
-        unroll<G>([&](auto t) CONVSCOPE_LAMBDA { total[t] += (whole ? load(at[t * stride]) : load_first(at[t * stride], count)) * g; });
+    if (count == width<T>) {
+        for (Index p = 0; p < pixels; p++) {
+            const Vector<T> g = load(grad + p * row + c);
+            unroll<G>([&](auto t) CONVSCOPE_LAMBDA { total[t] += load(in[t * stride + p] + c) * g; });
+        }
+        unroll<G>([&](auto t) CONVSCOPE_LAMBDA { store(sums + t * row + c, load(sums + t * row + c) + total[t]); });
+    } else {
+        for (Index p = 0; p < pixels; p++) {
+            const Vector<T> g = load_first(grad + p * row + c, count);
+            unroll<G>([&](auto t) CONVSCOPE_LAMBDA { total[t] += load_first(in[t * stride + p] + c, count) * g; });
+        }
+        unroll<G>([&](auto t) CONVSCOPE_LAMBDA { store_first(sums + t * row + c, load_first(sums + t * row + c, count) + total[t], count); });
     }
-    unroll<G>([&](auto t) CONVSCOPE_LAMBDA {
-        T* to = sums + t * row;
-        if (whole)
-            store(to, load(to) + total[t]);
-        else
-            store_first(to, load_first(to, count) + total[t], count);
-    });
+}
+
+template <class T> using DepthwiseSums = void (*)(const T* const*, Index, Index, Index, const T*, Index, T*, Index);
+
+template <class T, int G = depthwise_taps> DepthwiseSums<T> find_depthwise_sums(Index taps) {
+    if constexpr (G > 1)
+        if (taps < G) return find_depthwise_sums<T, G - 1>(taps);
+    return depthwise_sums<T, G>;
 }
 
 // dw[c][u][v] = sum over n, i, j of x[n][i*s + u*d - p][j*s + v*d - p][c] * grad[n][i][j][c]
@@ -154,12 +164,12 @@ template <class T> void depthwise_grad_weight(const ConvShape& s, const T* x, co
     const Index parts = larger<Index>(1, smaller<Index>(16, pixels / (4 * block)));
     const Index items = parts * strips, table = count * block;
     const int team = team_size(items, double(pixels) * count * s.c / width<T>);
-    Scratch<const T*> tables(team * table * 2);
+    Scratch<const T*> tables(team * table);
     Scratch<T> sums(parts * count * s.c);
     memset(sums.data(), 0, parts * count * s.c * sizeof(T));
     parallel(items, team, [&](Index item, int worker) {
         const Index part = item / strips, first = item % strips * strip, last = smaller(s.c, first + strip);
-        const T **in = &tables[worker * table * 2], **shifted = in + table;
+        const T** in = &tables[worker * table];
         T* to = &sums[part * count * s.c];
         const Index end = pixels * (part + 1) / parts;
         for (Index begin = pixels * part / parts, n; begin < end; begin += n) {
@@ -168,10 +178,10 @@ template <class T> void depthwise_grad_weight(const ConvShape& s, const T* x, co
             addresses.fill(at, n, block, in);
             for (Index c = first; c < last; c += width<T>) {
                 const Index lanes = smaller<Index>(width<T>, last - c);
-                for (Index i = 0; i < table; i++) shifted[i] = in[i] + c;
-                Index t = 0;
-                for (; t + 3 <= count; t += 3) depthwise_sums<T, 3>(shifted + t * block, block, n, grad + begin * s.c + c, s.c, to + t * s.c + c, s.c, lanes);
-                for (; t < count; t++) depthwise_sums<T, 1>(shifted + t * block, block, n, grad + begin * s.c + c, s.c, to + t * s.c + c, s.c, lanes);
+                for (Index t = 0, more; t < count; t += more) {
+                    more = smaller<Index>(depthwise_taps, count - t);
+                    find_depthwise_sums<T>(more)(in + t * block, block, n, c, grad + begin * s.c, s.c, to + t * s.c, lanes);
+                }
             }
         }
     });
