@@ -29,11 +29,12 @@ _R = TypeVar("_R", bound=Renderer)
 
 
 def renders(result: str, kind: str) -> Callable[[_R], _R]:
-    """Register a renderer: `result` is a class name, `kind` a file suffix without dot, "plot", "text" or "html".
+    """Register a renderer of a class, by its name, for a kind of output.
 
-    A renderer of a suffix is called as `renderer(result, path)` and must write
-    through `convscope.files`; one of "plot" as `renderer(result, ax=None, **options)`
-    and returns the matplotlib Axes; "text" and "html" return a string.
+    `kind` is a file suffix without the dot, or "plot", "text" or "html". A renderer of a
+    suffix is called as `renderer(result, path)` and must write through `convscope.files`;
+    one of "plot" as `renderer(result, ax=None, **options)` and returns the matplotlib Axes;
+    "text" and "html" return a string.
     """
 
     def register(function: _R) -> _R:

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, dataclass
+
+import numpy as np
+import pytest
+
+from convscope.errors import InvalidValue
+from convscope.result import Result, plain, renders
+
+
+@dataclass(frozen=True)
+class Reading(Result):
+    """A result of the tests."""
+
+    value: float
+    cells: np.ndarray
+    _hidden: int = 0
+
+
+READING = Reading(0.5, np.arange(4.0).reshape(2, 2))
+
+
+def test_a_result_is_frozen():
+    with pytest.raises(FrozenInstanceError):
+        READING.value = 1
+
+
+def test_json_holds_every_public_field(tmp_path):
+    READING.save(tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text()) == {"value": 0.5, "cells": [[0, 1], [2, 3]]}
+
+
+def test_numbers_json_cannot_hold_become_text(tmp_path):
+    Reading(float("inf"), np.array([np.nan, -np.inf, 1])).save(tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text()) == {"value": "inf", "cells": ["nan", "-inf", 1]}
+
+
+def test_plain_goes_into_everything():
+    assert plain({1: (READING, {np.float32(2)}), "p": None}) == {"1": [READING.to_dict(), [2.0]], "p": None}
+
+
+def test_an_unknown_suffix_names_the_known_ones_and_no_picture_is_said(tmp_path):
+    with pytest.raises(InvalidValue, match=r"Reading\.save: the suffix must be one of \.json; got '\.xyz'\."):
+        READING.save(tmp_path / "r.xyz")
+    with pytest.raises(InvalidValue, match=r"Reading\.plot: there is no picture"):
+        READING.plot()
+    assert READING._repr_html_() is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_registered_renderer_is_found_also_for_a_subclass(tmp_path):
+    @renders("Reading", "txt")
+    def write(result, path):
+        path.write_text(f"{result.value}")
+
+    @dataclass(frozen=True)
+    class Finer(Reading):
+        pass
+
+    Finer(0.25, np.zeros(1)).save(tmp_path / "r.txt")
+    assert (tmp_path / "r.txt").read_text() == "0.25"
