@@ -214,7 +214,9 @@ def _views(run: _Run) -> tuple[tuple[FeatureMaps, ...], tuple[Trace, ...]]:
         if not traces:
             for node in run.net.nodes.values():
                 if node.layer.kind == "Conv2d":
-                    cell = _inner_peak(activations[node.name][0])
+                    cell = _inner_peak(
+                        activations[node.name][0], node.layer.parameters["weight"].shape[-1] // 2
+                    )
                     traces.append(trace(run.net, image, f"{node.name}{cell}", activations=activations))
     return tuple(maps), tuple(traces)
 
@@ -228,9 +230,9 @@ def _examples(evaluation: Evaluation) -> list[int]:
     return chosen
 
 
-def _inner_peak(maps: np.ndarray[Any, Any]) -> list[int]:
-    """Give the place of the largest value, away from the border, where padding would enter."""
-    edge = 1 if min(maps.shape[1:]) > 2 else 0
+def _inner_peak(maps: np.ndarray[Any, Any], edge: int) -> list[int]:
+    """Give the place of the largest value, `edge` away from the border, where padding would enter."""
+    edge = min(edge, (min(maps.shape[1:]) - 1) // 2)
     inner = maps[:, edge : maps.shape[1] - edge, edge : maps.shape[2] - edge]
     channel, row, column = (int(i) for i in np.unravel_index(int(inner.argmax()), inner.shape))
     return [channel, row + edge, column + edge]

@@ -46,7 +46,10 @@ def plot_windows(windows: Windows, ax: Any = None, *, axis: str = "rows") -> Any
     ax.set_xlabel("position in the output" if transposed else "position in the input, 0 the first pixel")
     ax.set_ylabel("input pixel" if transposed else "window")
     ax.set_title(side.geometry.formula, fontsize=10, color=INK["ink"])
-    _ticks(ax, len(side.taps))
+    marks = _marks(len(side.taps))
+    ax.set_yticks([*marks, len(side.taps) + 1], [*map(str, marks), "all"])
+    ax.set_xticks(_marks(side.length))
+    ax.tick_params(colors=INK["muted"], length=0)
     return ax
 
 
@@ -76,11 +79,9 @@ def _lines(ax: Any, shape: tuple[int, ...], left: float) -> None:
         side.set_visible(False)
 
 
-def _ticks(ax: Any, count: int) -> None:
-    step = max(1, -(-count // 8))
-    marks = list(range(0, count, step))
-    ax.set_yticks([*marks, count + 1], [*map(str, marks), "all"])
-    ax.tick_params(colors=INK["muted"], length=0)
+def _marks(count: int) -> list[int]:
+    """Choose at most eight of the numbers from 0 to count - 1, evenly spaced."""
+    return list(range(0, count, max(1, -(-count // 8))))
 
 
 def _plot_counts(windows: Windows, ax: Any) -> None:
@@ -110,8 +111,8 @@ def _plot_counts(windows: Windows, ax: Any) -> None:
         else "the image; orange frames: the first windows"
     )
     ax.set_title(what, fontsize=10, color=INK["ink"])
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(6, integer=True))
+    ax.set_yticks(_marks(counts.shape[0]))
+    ax.set_xticks(_marks(counts.shape[1]))
     ax.tick_params(colors=INK["muted"], length=0)
     for side in ax.spines.values():
         side.set_visible(False)
