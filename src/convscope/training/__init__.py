@@ -5,8 +5,8 @@ Examples
 >>> import convscope as cs
 >>> train, test = cs.data.digits().split(1 / 3)
 >>> net = cs.models.small_cnn()
->>> history = cs.fit(net, train, epochs=2, schedule=cs.training.Cosine())
->>> history.epochs[-1].accuracy > 0.85
+>>> history = cs.fit(net, train, epochs=5, schedule=cs.training.Cosine())
+>>> history.epochs[-1].accuracy > 0.95
 True
 >>> cs.training.evaluate(net, test).accuracy > 0.9
 True
@@ -14,24 +14,35 @@ True
 
 from __future__ import annotations
 
+from convscope.training.adam import Adam, AdamW
+from convscope.training.clipping import clip_gradients
 from convscope.training.evaluation import Evaluation, evaluate
 from convscope.training.fitting import fit
 from convscope.training.history import BatchRecord, EpochRecord, History
-from convscope.training.losses import cross_entropy
+from convscope.training.losses import CrossEntropy, Loss, MeanSquaredError, cross_entropy
 from convscope.training.optimizer import SGD, Memory, Optimizer
-from convscope.training.schedule import Cosine, Progress, Schedule
+from convscope.training.schedule import Cosine, OneCycle, Progress, Schedule, Step, WarmUp
 
 __all__ = [
+    "Adam",
+    "AdamW",
     "SGD",
     "BatchRecord",
     "Cosine",
+    "CrossEntropy",
     "EpochRecord",
     "Evaluation",
     "History",
+    "Loss",
+    "MeanSquaredError",
     "Memory",
+    "OneCycle",
     "Optimizer",
     "Progress",
     "Schedule",
+    "Step",
+    "WarmUp",
+    "clip_gradients",
     "cross_entropy",
     "evaluate",
     "fit",

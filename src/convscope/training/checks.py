@@ -5,23 +5,25 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from convscope.data import Dataset
+from convscope.data import Dataset, Source
 from convscope.errors import DtypeError, InvalidValue
 from convscope.network import Network
 from convscope.training.losses import scores_of
 
-__all__ = ["Labelled", "as_dataset", "check_batch_size", "check_fits", "check_whole"]
+__all__ = ["Labelled", "as_source", "check_batch_size", "check_fits", "check_whole"]
 
-Labelled = Dataset | tuple[Any, Any]
+Labelled = Source | tuple[Any, Any]
 
 
-def as_dataset(data: Labelled, who: str) -> Dataset:
-    """Take a Dataset or a pair (x, y); a pair is checked as every Dataset is."""
-    if isinstance(data, Dataset):
-        return data
+def as_source(data: Labelled, who: str) -> Source:
+    """Take a Source or a pair (x, y); a pair is checked as every Dataset is."""
     if isinstance(data, tuple | list) and len(data) == 2:
         return Dataset(data[0], data[1], name=f"{who}: data")
-    raise DtypeError(f"{who}: data must be a Dataset or a pair (x, y); got {type(data).__name__}.")
+    if isinstance(data, tuple | list) or not hasattr(data, "batch"):
+        raise DtypeError(
+            f"{who}: data must be a source such as a Dataset or a pair (x, y); got {type(data).__name__}."
+        )
+    return data
 
 
 def check_whole(value: Any, name: str, who: str, least: int = 1) -> int:
@@ -43,14 +45,14 @@ def check_batch_size(batch_size: Any, who: str, images: int | None = None) -> in
     return size
 
 
-def check_fits(net: Network, data: Dataset, who: str) -> None:
+def check_fits(net: Network, data: Source, who: str) -> None:
     """Check images and labels against what the network takes and gives."""
-    if data.x.dtype != net.dtype:
+    if data.dtype != net.dtype:
         raise DtypeError(
-            f"{who}: the images must be {net.dtype} like the network; got {data.x.dtype} "
-            f"(use x.astype('{net.dtype}') or net.astype('{data.x.dtype}'))."
+            f"{who}: the images must be {net.dtype} like the network; got {data.dtype} "
+            f"(use x.astype('{net.dtype}') or net.astype('{data.dtype}'))."
         )
-    shape = data.x.shape[1:]
+    shape = tuple(data.image_shape)
     if shape != tuple(net.input_shape):
         if shape[0] != net.input_shape[0]:
             raise InvalidValue(f"{who}: the network takes images of shape {net.input_shape}; got {shape}.")

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope import ops
-from convscope.data import Dataset
+from convscope.data import Loader, Source
 from convscope.network import Network
 from convscope.result import Result
-from convscope.training.checks import Labelled, as_dataset, check_batch_size, check_fits
-from convscope.training.losses import cross_entropy, scores_of
+from convscope.training.checks import Labelled, as_source, check_batch_size, check_fits
+from convscope.training.losses import CrossEntropy, Loss, scores_of
+from convscope.training.threads import loader_threads
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -27,7 +28,7 @@ class Evaluation(Result):
     accuracy : float
         The share of right answers, from 0 to 1.
     loss : float
-        The mean cross entropy, in nats.
+        The mean loss; of the cross entropy in nats.
     confusion : ndarray of shape (K, K), int64
         `confusion[i, j]` images of class i were taken for class j.
     labels, predictions : ndarrays of shape (N,), int64
@@ -48,16 +49,20 @@ class Evaluation(Result):
     classes: tuple[str, ...]
 
 
-def evaluate(net: Network, data: Labelled, *, batch_size: int = 256) -> Evaluation:
+def evaluate(
+    net: Network, data: Labelled, *, batch_size: int = 256, loss: Loss | None = None
+) -> Evaluation:
     """Run a network over labelled images and count.
 
     Parameters
     ----------
     net : Network
         With one output: scores or probabilities of K classes.
-    data : Dataset or (x, y)
+    data : Dataset or another source, or (x, y)
     batch_size : int
         How many images at a time; it changes memory and time only.
+    loss : callable, optional
+        `CrossEntropy()` unless given.
 
     Returns
     -------
@@ -77,24 +82,25 @@ def evaluate(net: Network, data: Labelled, *, batch_size: int = 256) -> Evaluati
     >>> len(result.mistakes) == round((1 - result.accuracy) * 1797)
     True
     """
-    dataset = as_dataset(data, "evaluate")
+    source = as_source(data, "evaluate")
     check_batch_size(batch_size, "evaluate")
-    check_fits(net, dataset, "evaluate")
-    scores = _scores(net, dataset, batch_size)
-    loss, _ = cross_entropy(scores, dataset.y)
+    check_fits(net, source, "evaluate")
+    measure = CrossEntropy() if loss is None else loss
+    scores, measured = _outputs(net, source, batch_size, measure.before_softmax)
+    value, _ = measure(measured, source.y)
     probabilities = ops.softmax(scores)
     predictions = scores.argmax(axis=1).astype(np.int64)
     count = scores.shape[1]
-    confusion = np.bincount(dataset.y * count + predictions, minlength=count**2).reshape(count, count)
-    wrong = np.flatnonzero(predictions != dataset.y)
+    confusion = np.bincount(source.y * count + predictions, minlength=count**2).reshape(count, count)
+    wrong = np.flatnonzero(predictions != source.y)
     confidence = probabilities[wrong, predictions[wrong]]
-    named = net.classes if len(net.classes) == count else dataset.classes
+    named = net.classes if len(net.classes) == count else source.classes
     classes = named if len(named) == count else tuple(str(i) for i in range(count))
     return Evaluation(
-        accuracy=1 - len(wrong) / len(dataset),
-        loss=float(loss),
+        accuracy=1 - len(wrong) / len(source),
+        loss=float(value),
         confusion=confusion.astype(np.int64),
-        labels=dataset.y,
+        labels=source.y,
         predictions=predictions,
         probabilities=probabilities,
         mistakes=wrong[np.argsort(-confidence, kind="stable")],
@@ -102,13 +108,18 @@ def evaluate(net: Network, data: Labelled, *, batch_size: int = 256) -> Evaluati
     )
 
 
-def _scores(net: Network, data: Dataset, batch_size: int) -> NDArray[np.floating[Any]]:
-    """Give the scores before the softmax, (N, K)."""
+def _outputs(
+    net: Network, data: Source, batch_size: int, before_softmax: bool
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
+    """Give the scores before the softmax, (N, K), and those that the loss is about."""
     name, count = scores_of(net, "evaluate")
-    if name in net.outputs:
-        return net.predict(data.x, batch_size=batch_size).reshape(len(data), count)
-    scores = np.empty((len(data), count), net.dtype)
-    for start in range(0, len(data), batch_size):
-        part = net.run(data.x[start : start + batch_size], keep=(name,))[name]
-        scores[start : start + batch_size] = part.reshape(-1, count)
-    return scores
+    wanted, _ = scores_of(net, "evaluate", before_softmax)
+    found = {key: np.empty((len(data), count), net.dtype) for key in (name, wanted)}
+    start = 0
+    loader = Loader(data, batch_size, shuffle=False, threads=loader_threads(data))
+    for batch in loader.epoch(0, reuse=True):
+        run = net.run(batch.x, keep=(name, wanted))
+        for key, rows in found.items():
+            rows[start : start + len(batch.y)] = run[key].reshape(len(batch.y), count)
+        start += len(batch.y)
+    return found[name], found[wanted]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
-
-from convscope.data import Dataset
+from convscope.data import Augment, Source
+from convscope.data import split as split_source
 from convscope.errors import DtypeError, InvalidValue
 from convscope.network import Network
-from convscope.training.checks import Labelled, as_dataset, check_batch_size, check_fits, check_whole
-from convscope.training.evaluation import evaluate
+from convscope.training.checks import Labelled, as_source, check_batch_size, check_fits, check_whole
 from convscope.training.history import BatchRecord, EpochRecord, History
-from convscope.training.loop import Loop, Weights
-from convscope.training.losses import scores_of
+from convscope.training.loop import Keeper, Loop, Settings, Weights
+from convscope.training.losses import CrossEntropy, Loss, scores_of
 from convscope.training.optimizer import SGD, Optimizer
 from convscope.training.schedule import Schedule
 
-__all__ = ["fit"]
+__all__ = ["check_settings", "fit", "history_of", "take_classes"]
 
 
 def fit(
@@ -30,12 +29,16 @@ def fit(
     batch_size: int = 64,
     optimizer: Optimizer | None = None,
     schedule: Schedule | None = None,
+    loss: Loss | None = None,
+    augment: Augment | None = None,
+    clip_norm: float | None = None,
+    patience: int | None = None,
     seed: int = 0,
     keep_best: bool = False,
     on_epoch: Callable[[EpochRecord], object] | None = None,
     on_batch: Callable[[BatchRecord], object] | None = None,
 ) -> History:
-    """Train a network in place to tell classes apart, by the cross entropy of its output.
+    """Train a network in place to tell classes apart.
 
     The order of the images follows from (seed, epoch), what dropout leaves out from (seed, epoch, image):
     on one machine the same seed gives the same weights to the bit, whatever the number of threads.
@@ -47,8 +50,9 @@ def fit(
     net : Network
         With one output of K scores (a softmax at the end is allowed). If it has no class names, it takes
         those of the data.
-    data : Dataset or (x, y)
-        Images (N, C, H, W) of the network's dtype, labels (N,) from 0 to K - 1.
+    data : Dataset or another source, or (x, y)
+        Images (N, C, H, W) of the network's dtype, labels (N,) from 0 to K - 1. A source that streams,
+        as `ImageFolder`, is read in as many threads as the ops use, ahead of the steps.
     validation : Dataset, (x, y) or float, optional
         Data to measure on after each epoch; a number between 0 and 1 splits off that share of `data`,
         stratified, by the seed.
@@ -60,6 +64,14 @@ def fit(
         `SGD(0.05, momentum=0.9)` unless given.
     schedule : callable, optional
         Gives the factor of the learning rate for a `Progress`, as `Cosine()` does; constant unless given.
+    loss : callable, optional
+        `CrossEntropy()` unless given; or with label smoothing, or `MeanSquaredError()`.
+    augment : Augment, optional
+        Changes the training images, drawn anew in every epoch.
+    clip_norm : float, optional
+        The largest length of all gradients taken together; longer ones are shortened to it.
+    patience : int, optional
+        Stop when the validation loss has not fallen for so many epochs.
     seed : int
     keep_best : bool
         At the end go back to the weights with the smallest validation loss.
@@ -87,62 +99,98 @@ def fit(
     >>> history.epochs[0].validation_accuracy > 0.8
     True
     """
-    dataset, held_out = _data(net, data, validation, seed)
-    epochs = check_whole(epochs, "epochs", "fit")
-    batch_size = check_batch_size(batch_size, "fit", len(dataset))
+    check_whole(seed, "seed", "fit", least=0)
+    source, held_out = _data(net, data, validation, seed)
+    settings = check_settings(
+        Settings(
+            epochs=epochs,
+            batch_size=check_batch_size(batch_size, "fit", len(source)),
+            optimizer=SGD() if optimizer is None else optimizer,
+            schedule=schedule,
+            loss=CrossEntropy() if loss is None else loss,
+            seed=seed,
+            augment=augment,
+            clip_norm=clip_norm,
+            patience=patience,
+        ),
+        held_out,
+    )
     if keep_best and held_out is None:
         raise InvalidValue("fit: keep_best needs validation data; got validation=None.")
-    optimizer = SGD() if optimizer is None else optimizer
     if not net.parameters:
         raise InvalidValue("fit: the network must have parameters; got none.")
-    if not net.classes and len(dataset.classes) == scores_of(net, "fit")[1]:
-        net.classes = dataset.classes
-    loop = Loop(net, dataset, epochs, batch_size, optimizer, schedule, seed, on_batch)
-    records: list[EpochRecord] = []
-    best, best_loss, best_epoch = Weights(net), math.inf, None
-    with loop.interrupts, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for epoch in range(1, epochs + 1):
-            record = loop.epoch(epoch, None if held_out is None else lambda: _measure(net, held_out))
-            records.append(record)
-            if record.validation_loss is not None and record.validation_loss < best_loss:
-                best_loss, best_epoch = record.validation_loss, epoch
-                if keep_best:
-                    best.take()
-            if on_epoch is not None:
-                on_epoch(record)
-        if keep_best:
+    take_classes(net, source)
+    loop = Loop(net, source, held_out, settings)
+    keeper = _KeepBest(net) if keep_best else Keeper()
+    with loop.interrupts:
+        loop.run(keeper, on_batch, on_epoch)
+        if isinstance(keeper, _KeepBest):
             with loop.interrupts.held():
-                best.restore()
-    settings = {
-        "network": net.name,
-        "data": dataset.name,
-        "images": len(dataset),
-        "batch_size": batch_size,
-        "optimizer": repr(optimizer),
-        "schedule": None if schedule is None else repr(schedule),
-        "seed": seed,
+                keeper.weights.restore()
+    return history_of(loop, source)
+
+
+class _KeepBest(Keeper):
+    """Keeps the weights of the best epoch in memory."""
+
+    def __init__(self, net: Network) -> None:
+        self.weights = Weights(net)
+
+    def after_epoch(self, loop: Loop, record: EpochRecord, best: bool) -> None:
+        if best:
+            self.weights.take()
+
+
+def check_settings(settings: Settings, held_out: Source | None) -> Settings:
+    """Refuse settings out of range."""
+    epochs = check_whole(settings.epochs, "epochs", "fit")
+    if settings.clip_norm is not None and not 0 < settings.clip_norm < float("inf"):
+        raise InvalidValue(f"fit: clip_norm must be above zero; got {settings.clip_norm}.")
+    patience = settings.patience
+    if patience is not None:
+        patience = check_whole(patience, "patience", "fit")
+        if held_out is None:
+            raise InvalidValue("fit: patience needs validation data; got validation=None.")
+    return replace(settings, epochs=epochs, patience=patience)
+
+
+def take_classes(net: Network, data: Source) -> None:
+    """Give a network without class names those of the data."""
+    if not net.classes and len(data.classes) == scores_of(net, "fit")[1]:
+        net.classes = data.classes
+
+
+def history_of(loop: Loop, data: Source) -> History:
+    """Give what a run reports so far."""
+    settings = loop.settings
+    told: dict[str, Any] = {
+        "network": loop.net.name,
+        "data": data.name,
+        "images": len(data),
+        "batch_size": settings.batch_size,
+        "optimizer": repr(settings.optimizer),
+        "schedule": None if settings.schedule is None else repr(settings.schedule),
+        "loss": repr(settings.loss),
+        "augment": None if settings.augment is None else repr(settings.augment),
+        "clip_norm": settings.clip_norm,
+        "patience": settings.patience,
+        "seed": settings.seed,
     }
-    return History(tuple(records), settings, best_epoch)
+    return History(tuple(loop.records), told, loop.best_epoch)
 
 
 def _data(
     net: Network, data: Labelled, validation: Labelled | float | None, seed: int
-) -> tuple[Dataset, Dataset | None]:
+) -> tuple[Source, Source | None]:
     """Check the data and split it where asked."""
-    check_whole(seed, "seed", "fit", least=0)
-    dataset = as_dataset(data, "fit")
-    check_fits(net, dataset, "fit")
+    source = as_source(data, "fit")
+    check_fits(net, source, "fit")
     if validation is None:
-        return dataset, None
+        return source, None
     if isinstance(validation, int | float):
-        return dataset.split(validation, seed)
-    if not isinstance(validation, Dataset | tuple | list):
-        raise DtypeError(f"fit: validation must be data or a share; got {type(validation).__name__}.")
-    held_out = as_dataset(validation, "fit: validation")
+        return split_source(source, validation, seed)
+    if isinstance(validation, str):
+        raise DtypeError("fit: validation must be data or a share; got str.")
+    held_out = as_source(validation, "fit: validation")
     check_fits(net, held_out, "fit: validation")
-    return dataset, held_out
-
-
-def _measure(net: Network, data: Dataset) -> tuple[float, float]:
-    result = evaluate(net, data)
-    return result.loss, result.accuracy
+    return source, held_out

@@ -1,26 +1,69 @@
-"""The training loop: one epoch, one step, and what is kept for when it goes wrong."""
+"""The training loop: where it is, one step, one epoch, and what is kept for when it goes wrong."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data import Dataset
+from convscope.data import Augment, Batch, Loader, Source
 from convscope.errors import DivergedError
 from convscope.network import Network, Workspace
 from convscope.ops import Randomness
+from convscope.training.clipping import clip_gradients
+from convscope.training.evaluation import evaluate
 from convscope.training.history import BatchRecord, EpochRecord
 from convscope.training.interrupts import Interrupts
-from convscope.training.losses import cross_entropy, scores_of
+from convscope.training.losses import Loss, scores_of
 from convscope.training.optimizer import Optimizer
 from convscope.training.schedule import Progress, Schedule
+from convscope.training.threads import loader_threads
 
-__all__ = ["Loop", "Weights"]
+__all__ = ["Keeper", "Loop", "Place", "Settings", "Weights"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What training depends on besides network and data; see `fit`."""
+
+    epochs: int
+    batch_size: int
+    optimizer: Optimizer
+    schedule: Schedule | None
+    loss: Loss
+    seed: int
+    augment: Augment | None = None
+    clip_norm: float | None = None
+    patience: int | None = None
+
+
+@dataclass
+class Place:
+    """How far a run has come: `batch` steps of `epoch` are done, with these sums over their images."""
+
+    epoch: int = 1
+    batch: int = 0
+    loss: float = 0.0
+    right: int = 0
+    seen: int = 0
+    learning_rate: float = math.nan
+    seconds: float = 0.0
+
+
+class Keeper:
+    """Called where a run is whole; a run that is kept on disk overrides both. Ctrl-C waits for them."""
+
+    def after_step(self, loop: Loop) -> None:
+        """A step is done and an epoch is not."""
+
+    def after_epoch(self, loop: Loop, record: EpochRecord, best: bool) -> None:
+        """An epoch is done and `record` is the last of `loop.records`; `best` if none was better."""
 
 
 class Weights:
@@ -47,99 +90,156 @@ class Weights:
 
 
 class Loop:
-    """Trains a network epoch by epoch; everything a step needs is allocated once."""
+    """Trains a network from any place of a run to its end; everything a step needs is allocated once.
 
-    def __init__(
-        self,
-        net: Network,
-        data: Dataset,
-        epochs: int,
-        batch_size: int,
-        optimizer: Optimizer,
-        schedule: Schedule | None,
-        seed: int,
-        on_batch: Callable[[BatchRecord], object] | None,
-    ) -> None:
+    Attributes
+    ----------
+    place : Place
+    records : list of EpochRecord
+    best_epoch : int or None
+        With the smallest validation loss, `best_loss`.
+    memory : Memory
+        Of the optimiser.
+    """
+
+    def __init__(self, net: Network, data: Source, held_out: Source | None, settings: Settings) -> None:
+        self.net, self.settings = net, settings
         self.interrupts = Interrupts()
-        self._net, self._optimizer, self._schedule = net, optimizer, schedule
-        self._epochs, self._seed, self._on_batch = epochs, seed, on_batch
-        self._scores, _ = scores_of(net, "fit")
+        self.place = Place()
+        self.records: list[EpochRecord] = []
+        self.best_epoch: int | None = None
+        self.best_loss = math.inf
+        self._held_out = held_out
+        self._scores, _ = scores_of(net, "fit", settings.loss.before_softmax)
         # Steps change arrays in place, so they must be nobody else's: not the caller's, not read-only.
         for arrays in (net.parameters, net.statistics):
             arrays.update({name: array.copy(order="K") for name, array in arrays.items()})
-        self._memory = optimizer.start(net.parameters)
+        self.memory = settings.optimizer.start(net.parameters)
         self._workspace = Workspace()
         self._good = Weights(net)
-        self._x, self._y = np.ascontiguousarray(data.x), data.y
-        self._batch_size = batch_size
-        self._batches = math.ceil(len(data) / batch_size)
-        self._images = np.empty((batch_size, *data.x.shape[1:]), data.x.dtype)
+        self._loader = Loader(
+            data,
+            settings.batch_size,
+            seed=settings.seed,
+            augment=settings.augment,
+            threads=loader_threads(data, settings.augment is not None),
+        )
 
-    def epoch(self, epoch: int, validate: Callable[[], tuple[float, float]] | None) -> EpochRecord:
-        """See every image once, then measure; `epoch` counts from 1.
+    @property
+    def batches(self) -> int:
+        """How many steps an epoch has."""
+        return len(self._loader)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or the validation loss has not fallen for `patience` epochs."""
+        patience = self.settings.patience
+        if patience is not None and self.best_epoch is not None:
+            return self.place.epoch > min(self.settings.epochs, self.best_epoch + patience)
+        return self.place.epoch > self.settings.epochs
+
+    def run(
+        self,
+        keeper: Keeper,
+        on_batch: Callable[[BatchRecord], object] | None = None,
+        on_epoch: Callable[[EpochRecord], object] | None = None,
+    ) -> None:
+        """Train to the end.
 
         Raises
         ------
         DivergedError
             If the loss or a weight is no longer a number; the good weights are back then.
         """
-        start = time.perf_counter()
-        order = self._order(epoch)
-        total, right, seen, rate = 0.0, 0, 0, math.nan
-        for batch in range(self._batches):
-            ids = order[batch * self._batch_size : (batch + 1) * self._batch_size]
-            rate = self._rate(epoch, batch)
-            loss, correct = self._step(epoch, batch, ids, rate)
-            total, right, seen = total + loss * len(ids), right + correct, seen + len(ids)
-            if self._on_batch is not None:
-                means = (total / seen, right / seen)
-                place = (epoch, self._epochs, batch + 1, self._batches)
-                self._on_batch(BatchRecord(*place, len(ids), *means, rate))
-        if not all(np.isfinite(array).all() for array in self._net.parameters.values()):
-            self._diverged("a weight became infinite or NaN", epoch, self._batches, rate)
-        loss_after, accuracy_after = (None, None) if validate is None else validate()
-        if loss_after is not None and not math.isfinite(loss_after):
-            self._diverged(f"the validation loss became {loss_after}", epoch, self._batches, rate)
-        seconds = time.perf_counter() - start
-        return EpochRecord(epoch, total / seen, right / seen, loss_after, accuracy_after, rate, seconds)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            while not self.finished:
+                record = self._epoch(keeper, on_batch)
+                if on_epoch is not None:
+                    on_epoch(record)
 
-    def _step(self, epoch: int, batch: int, ids: NDArray[np.int64], rate: float) -> tuple[float, int]:
-        """Run forward, backward and update; give the loss and how many answers were right."""
-        # mode="clip" makes take write straight into `out`; every index is in range anyway.
-        images = self._x.take(ids, axis=0, out=self._images[: len(ids)], mode="clip")
-        random = Randomness(self._seed, epoch, ids)
-        run = self._net.run(images, training=True, rng=random, workspace=self._workspace)
-        scores, labels = run[self._scores], self._y[ids]
-        loss, gradient = cross_entropy(scores, labels)
+    def _epoch(self, keeper: Keeper, on_batch: Callable[[BatchRecord], object] | None) -> EpochRecord:
+        """See every image that this epoch has not seen yet, then measure."""
+        place, started = self.place, time.perf_counter() - self.place.seconds
+        with self._batches() as batches:
+            for batch in batches:
+                self._step(batch, started, keeper)
+                if on_batch is not None:
+                    where = (place.epoch, self.settings.epochs, place.batch, self.batches, len(batch.y))
+                    means = (place.loss / place.seen, place.right / place.seen)
+                    on_batch(BatchRecord(*where, *means, place.learning_rate))
+        if not all(np.isfinite(array).all() for array in self.net.parameters.values()):
+            self._diverged("a weight became infinite or NaN")
+        loss, accuracy = self._measure()
+        if loss is not None and not math.isfinite(loss):
+            self._diverged(f"the validation loss became {loss}")
+        seconds = time.perf_counter() - started
+        means = (place.loss / place.seen, place.right / place.seen)
+        record = EpochRecord(place.epoch, *means, loss, accuracy, place.learning_rate, seconds)
+        with self.interrupts.held():
+            best = loss is None or loss < self.best_loss
+            if loss is not None and best:
+                self.best_epoch, self.best_loss = place.epoch, loss
+            self.records.append(record)
+            self.place = Place(place.epoch + 1)
+            keeper.after_epoch(self, record, best)
+        return record
+
+    @contextmanager
+    def _batches(self) -> Iterator[Iterator[Batch]]:
+        """Give what is left of the epoch; threads that read ahead end with the block."""
+        batches = self._loader.epoch(self.place.epoch, self.place.batch, reuse=True)
+        try:
+            yield batches
+        finally:
+            getattr(batches, "close", lambda: None)()
+
+    def _step(self, batch: Batch, started: float, keeper: Keeper) -> None:
+        """Run forward, backward and update."""
+        place, settings = self.place, self.settings
+        rate = self._rate()
+        random = Randomness(settings.seed, place.epoch, batch.samples)
+        run = self.net.run(batch.x, training=True, rng=random, workspace=self._workspace)
+        scores = run[self._scores]
+        loss, gradient = settings.loss(scores, batch.y)
         if not math.isfinite(loss):
-            self._diverged(f"the loss became {loss}", epoch, batch + 1, rate)
-        if batch == 0:
+            place.batch, place.learning_rate = place.batch + 1, rate
+            self._diverged(f"the loss became {loss}")
+        if place.batch == 0:
             # Only now is it known that the weights at the end of the last epoch were good.
             self._good.take()
-        correct = int((scores.reshape(len(ids), -1).argmax(axis=1) == labels).sum())
-        gradients = self._net.backward(run, {self._scores: gradient}, inputs=False)
+        correct = int((scores.reshape(len(batch.y), -1).argmax(axis=1) == batch.y).sum())
+        gradients = self.net.backward(run, {self._scores: gradient}, inputs=False)
+        if settings.clip_norm is not None:
+            clip_gradients(gradients.parameters, settings.clip_norm)
         with self.interrupts.held():
-            self._optimizer.step(self._net.parameters, gradients.parameters, self._memory, rate)
-            self._net.statistics.update(run.statistics)
-        return float(loss), correct
+            settings.optimizer.step(self.net.parameters, gradients.parameters, self.memory, rate)
+            self.net.statistics.update(run.statistics)
+            place.batch, place.learning_rate = place.batch + 1, rate
+            place.loss, place.seen = place.loss + float(loss) * len(batch.y), place.seen + len(batch.y)
+            place.right += correct
+            place.seconds = time.perf_counter() - started
+            keeper.after_step(self)
 
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        """Give the order of the images in an epoch: sorted by a number that each draws for itself."""
-        everyone = np.arange(len(self._x), dtype=np.int64)
-        drawn = Randomness(self._seed, epoch, everyone).uniform("shuffle", (len(everyone),))
-        return np.argsort(drawn, kind="stable")
+    def _rate(self) -> float:
+        rate, schedule = self.settings.optimizer.learning_rate, self.settings.schedule
+        if schedule is None:
+            return rate
+        epoch, epochs = self.place.epoch, self.settings.epochs
+        step = (epoch - 1) * self.batches + self.place.batch
+        return rate * schedule(Progress(step, epochs * self.batches, epoch, epochs))
 
-    def _rate(self, epoch: int, batch: int) -> float:
-        if self._schedule is None:
-            return self._optimizer.learning_rate
-        step = (epoch - 1) * self._batches + batch
-        at = Progress(step, self._epochs * self._batches, epoch, self._epochs)
-        return self._optimizer.learning_rate * self._schedule(at)
+    def _measure(self) -> tuple[float | None, float | None]:
+        if self._held_out is None:
+            return None, None
+        result = evaluate(self.net, self._held_out, loss=self.settings.loss)
+        return result.loss, result.accuracy
 
-    def _diverged(self, what: str, epoch: int, batch: int, rate: float) -> None:
+    def _diverged(self, what: str) -> None:
+        place = self.place
         with self.interrupts.held():
             self._good.restore()
         raise DivergedError(
-            f"fit: {what} in epoch {epoch}, batch {batch}, at learning rate {rate:g}; "
-            f"the last good weights, from the beginning of epoch {epoch}, were kept; try a smaller rate."
+            f"fit: {what} in epoch {place.epoch}, batch {place.batch}, at learning rate "
+            f"{place.learning_rate:g}; the last good weights, from the beginning of epoch {place.epoch}, "
+            "were kept; try a smaller rate."
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,105 @@ from convscope.errors import InvalidValue
 from convscope.layers import Softmax
 from convscope.network import Network
 
-__all__ = ["Scores", "cross_entropy", "scores_of"]
+__all__ = ["CrossEntropy", "Loss", "MeanSquaredError", "Scores", "cross_entropy", "scores_of"]
 
 Scores = NDArray[np.floating[Any]]
+
+
+class Loss(Protocol):
+    """What training needs of a loss.
+
+    Attributes
+    ----------
+    before_softmax : bool
+        Whether it takes the scores before a softmax at the network's end, or the network's output.
+    """
+
+    @property
+    def before_softmax(self) -> bool: ...
+    def __call__(self, scores: Scores, labels: NDArray[np.int64]) -> tuple[float, Scores]:
+        """Give the mean loss of a batch, and its gradient by the scores."""
+
+
+@dataclass(frozen=True)
+class CrossEntropy:
+    """The mean of -log(softmax of the right class), as `torch.nn.CrossEntropyLoss`.
+
+    Parameters
+    ----------
+    label_smoothing : float
+        The share of the target spread evenly over all K classes: the right class has
+        1 - label_smoothing + label_smoothing / K. From 0 to below 1.
+
+    References
+    ----------
+    Szegedy, Vanhoucke, Ioffe, Shlens & Wojna (2016), Rethinking the Inception architecture, section 7.
+
+    Examples
+    --------
+    >>> loss, gradient = CrossEntropy(label_smoothing=0.2)(np.zeros((1, 2)), np.array([1]))
+    >>> round(loss, 6), gradient
+    (0.693147, array([[ 0.4, -0.4]]))
+    """
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise InvalidValue(
+                f"CrossEntropy: label_smoothing must be at least 0 and below 1; got {self.label_smoothing}."
+            )
+
+    @property
+    def before_softmax(self) -> bool:
+        """Taken together with the softmax it is exact where the softmax rounds to 0."""
+        return True
+
+    def __call__(self, scores: Scores, labels: NDArray[np.int64]) -> tuple[float, Scores]:
+        """Give the mean loss of a batch in nats, and its gradient by the scores."""
+        loss, gradient = cross_entropy(scores, labels)
+        share = self.label_smoothing
+        if not share:
+            return loss, gradient
+        # The loss is linear in the target, so the even part is added: its loss and gradient are
+        # those of the mean over all classes.
+        flat = scores.reshape(len(scores), -1)
+        classes = flat.shape[1]
+        top = flat.max(axis=1, keepdims=True)
+        spread = np.log(np.exp(flat - top).sum(axis=1)) + top[:, 0]
+        even = float(np.mean(spread - flat.mean(axis=1)))
+        right = np.arange(len(labels))
+        part = gradient.reshape(flat.shape)
+        part -= flat.dtype.type(share / classes / len(flat))
+        part[right, labels] += flat.dtype.type(share / len(flat))
+        return (1 - share) * loss + share * even, gradient
+
+
+@dataclass(frozen=True)
+class MeanSquaredError:
+    """The mean over images and classes of (output - target)**2; the target is 1 for the right class, else 0.
+
+    It is measured on the network's output, after a softmax where the network ends in one.
+
+    Examples
+    --------
+    >>> loss, gradient = MeanSquaredError()(np.array([[0.5, 0.5]]), np.array([1]))
+    >>> loss, gradient
+    (0.25, array([[ 0.5, -0.5]]))
+    """
+
+    @property
+    def before_softmax(self) -> bool:
+        """It is about the output itself."""
+        return False
+
+    def __call__(self, scores: Scores, labels: NDArray[np.int64]) -> tuple[float, Scores]:
+        """Give the mean loss of a batch, and its gradient by the scores."""
+        flat = scores.reshape(len(scores), -1)
+        target = np.zeros_like(flat)
+        target[np.arange(len(labels)), labels] = 1
+        loss, gradient = ops.mean_squared_error(flat, target)
+        return loss, gradient.reshape(scores.shape)
 
 
 def cross_entropy(scores: Scores, labels: NDArray[np.int64]) -> tuple[float, Scores]:
@@ -43,8 +140,8 @@ def cross_entropy(scores: Scores, labels: NDArray[np.int64]) -> tuple[float, Sco
     return loss, gradient.reshape(scores.shape)
 
 
-def scores_of(net: Network, who: str) -> tuple[str, int]:
-    """Name the node that gives the scores before the softmax, and say how many classes there are.
+def scores_of(net: Network, who: str, before_softmax: bool = True) -> tuple[str, int]:
+    """Name the node that gives the scores, before a last softmax or not, and say how many classes there are.
 
     Raises
     ------
@@ -62,7 +159,8 @@ def scores_of(net: Network, who: str) -> tuple[str, int]:
     node = net.nodes[name]
     # A softmax at the end is left to the loss: taken together they are exact where its result rounds to 0.
     if (
-        isinstance(node.layer, Softmax)
+        before_softmax
+        and isinstance(node.layer, Softmax)
         and node.inputs[0] in net.nodes
         and node.layer.axis in (1, 1 - len(shape))
     ):
