@@ -52,13 +52,13 @@ def right(drawn: Generated, family: Array, higher: Array) -> Array:
     return np.asarray(good)
 
 
-def calibrate(null: Chance, height: int, width: int, channels: int) -> Array:
+def calibrate(null: Chance, height: int, width: int, channels: int, samples: int) -> Array:
     """Give the coefficients of the confidence of one size; zeros where nothing can be generated."""
     if height != width or not 3 <= height <= 31:
         side = int(np.clip(round((height * width) ** 0.5), 3, 31))
     else:
         side = height
-    count = 120 if side <= 7 else 60 if side <= 11 else 24
+    count = min(120 if side <= 7 else 60 if side <= 11 else 24, max(12, samples // 30))
     rows, truth = [], []
     for family in (*SPATIAL, "mixture", "noise"):
         if side == 3 and family in ("higher-derivative", "mixture"):

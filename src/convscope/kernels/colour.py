@@ -23,7 +23,7 @@ _RED_GREEN = np.array([1.0, -1.0, 0.0]) / 2**0.5
 _BLUE_YELLOW = np.array([-1.0, -1.0, 2.0]) / 6**0.5
 _LUMINANCE = 0.75  # achromatic share from which a direction is called luminance
 _NEAR_AXIS = 20.0  # degrees
-OPPONENT = 1 / 3  # |sum| / sum || of a colour direction, below which it is opponent
+OPPONENT = 1 / 4  # |sum| / sum || of a colour direction, below which it is opponent
 
 
 @dataclass
@@ -130,17 +130,13 @@ def name_colours(rgb: Array) -> Array:
     plane = rgb - rgb.mean(1, keepdims=True)
     plane /= np.maximum(np.linalg.norm(plane, axis=1, keepdims=True), 1e-12)
     near = np.cos(np.radians(_NEAR_AXIS))
-    names = []
-    for i in range(len(rgb)):
-        hue_name = COLOURS[step[i]]
-        if achromatic[i] >= _LUMINANCE:
-            names.append("luminance")
-        elif opponency[i] < 1 - OPPONENT:
-            names.append(hue_name)
-        elif abs(plane[i] @ _RED_GREEN) > near:
-            names.append("red-green")
-        elif abs(plane[i] @ _BLUE_YELLOW) > near:
-            names.append("blue-yellow")
-        else:
-            names.append(f"{hue_name}-{COLOURS[(step[i] + 6) % 12]}")
-    return np.array(names, dtype="<U24") if names else np.zeros(0, "<U24")
+    single = np.array(COLOURS, "<U24")
+    pairs = np.array([f"{a}-{b}" for a, b in zip(COLOURS, COLOURS[6:] + COLOURS[:6], strict=True)], "<U24")
+    tests = [
+        achromatic >= _LUMINANCE,
+        opponency < 1 - OPPONENT,
+        np.abs(plane @ _RED_GREEN) > near,
+        np.abs(plane @ _BLUE_YELLOW) > near,
+    ]
+    names = [np.array("luminance"), single[step], np.array("red-green"), np.array("blue-yellow")]
+    return np.asarray(np.select(tests, names, default=pairs[step]), dtype="<U24")

@@ -7,7 +7,7 @@ import numpy as np
 from convscope.kernels.calibration import confidence
 from convscope.kernels.choosing import LEVEL, MIXTURE, NOISE, Choice, choose
 from convscope.kernels.classics import bank_for
-from convscope.kernels.colour import OPPONENT, Split, colour_measures
+from convscope.kernels.colour import OPPONENT, Split, colour_measures, name_colours
 from convscope.kernels.families import FAMILIES, SPATIAL, gradient_share
 from convscope.kernels.models import Array, Grid
 from convscope.kernels.moments import moment_order
@@ -97,7 +97,12 @@ def _colours(
     rgb = rgb.copy()
     rgb[found] = directions if channels == "RGB" else directions[:, ::-1]
     achromatic[found], opponency[found] = colour_measures(rgb[found])
-    return {"colour": rgb, "achromatic": achromatic, "opponency": opponency}
+    return {
+        "colour_name": name_colours(rgb.astype(float)),
+        "colour": rgb,
+        "achromatic": achromatic,
+        "opponency": opponency,
+    }
 
 
 def _opponent_families(family: Array, opponent: Array) -> None:

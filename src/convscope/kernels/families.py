@@ -48,7 +48,7 @@ _CHANCE_FLOOR = 0.004
 # Where a simpler family explains this much, a Gabor is not looked for: a Gabor
 # can take the shape of almost any of them. Third and fourth derivatives look
 # like waves themselves, so they must be nearer the mark.
-ENOUGH, ENOUGH_HIGHER = 0.95, 0.98
+ENOUGH, ENOUGH_HIGHER = 0.95, 0.97
 # |sum| / norm of the middle pixel against its surround: 1 is the identity, 0 a
 # Laplacian; noise at 20 dB moves it by .1 (one standard deviation).
 SHARPEN_LOW, SHARPEN_HIGH, IDENTITY_LOW, IDENTITY_HIGH = 0.24, 0.92, 0.68, 1.35

@@ -15,6 +15,7 @@ is made from random filters of three channels and serves any number above one
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import zipfile
 from dataclasses import dataclass
@@ -130,13 +131,13 @@ def _compute(height: int, width: int, channels: int, samples: int) -> Null:
     measured = statistics(score(kernels, height, width))
     scores = {name: np.sort(measured[name].astype(np.float32)) for name in _MEASURES}
     plain = Null(samples, scores, np.zeros(0))
-    return Null(samples, scores, calibrate(plain, height, width, channels))
+    return Null(samples, scores, calibrate(plain, height, width, channels, samples))
 
 
 def _read(path: Path, samples: int) -> Null | None:
     """Give what is on disk, or None if there is nothing or nothing whole."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             scores = {name: stored[name] for name in _MEASURES}
             calibration = stored["calibration"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

@@ -29,7 +29,7 @@ SHAPES = (
     "gabor",
 )
 # One family that explains this much leaves no room for a second mode of note.
-ALONE = 0.88
+ALONE = 0.91
 _SMALLEST_FOR_TWO = 16  # values; below, two Gabors explain anything
 
 

@@ -68,7 +68,8 @@ def _tables(height: int, width: int, stride: int) -> _Tables:
         weight * (radius > 0.25),
         weight * above,
         turning * np.cos(2 * angle),
-        turning * np.sin(2 * angle),
+        # on the edge of the band f and its alias -f on that axis are one: their sines cancel
+        turning * np.where(np.maximum(np.abs(fx), np.abs(fy)) == 0.5, 0, np.sin(2 * angle)),
         turning,
     ]
     bins = np.minimum(np.rint(radius * PADDED), _BINS - 1).astype(int)

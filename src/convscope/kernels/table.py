@@ -13,7 +13,7 @@ import numpy as np
 
 from convscope.errors import DtypeError, InvalidValue
 from convscope.kernels.classics import bank, bank_for
-from convscope.kernels.colour import name_colours
+from convscope.kernels.colour import OPPONENT
 from convscope.kernels.duplicates import Duplicates, find_duplicates
 from convscope.kernels.examine import Columns, examine
 from convscope.kernels.families import FAMILIES
@@ -274,7 +274,7 @@ def _spread(columns: Columns, alive: Array) -> Columns:
         return columns
     spread: Columns = {}
     for name, values in columns.items():
-        missing = np.nan if values.dtype.kind == "f" else -1
+        missing = {"f": np.nan, "U": ""}.get(values.dtype.kind, -1)
         whole = np.full((len(alive), *values.shape[1:]), missing, dtype=values.dtype)
         whole[alive] = values
         spread[name] = whole
@@ -401,11 +401,11 @@ def _colour(columns: Columns, i: int) -> ColourPart | None:
     if "colour" not in columns:
         return None
     red, green, blue = (float(c) for c in columns["colour"][i])
-    opponent = float(columns["opponency"][i]) >= 2 / 3
+    opponent = float(columns["opponency"][i]) >= 1 - OPPONENT
     low = float(columns["pattern_dc_gain"][i]) > 0.5
     return ColourPart(
         (red, green, blue),
-        str(name_colours(columns["colour"][i : i + 1].astype(float))[0]),
+        str(columns["colour_name"][i]),
         float(columns["achromatic"][i]),
         "none" if not opponent else "single" if low else "double",
         float(columns["shares"][i, 0]),
