@@ -21,7 +21,7 @@ struct ConvShape {
     Index kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x, groups;
 };
 
-// A pooling window; `ceil` windows may reach past the padding, which `bottom` and `right` (the padding there) tell.
+// Pooling. In ceil mode the last windows may reach past the padding, whose extent below and right is therefore given too.
 struct PoolShape {
     Index n, h, w, c;
     Index oh, ow;

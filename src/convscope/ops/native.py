@@ -90,7 +90,9 @@ def _copied(y: Array, out: Array | None) -> Array:
 
 def _direct(algorithm: str) -> None:
     if algorithm not in ("auto", "direct"):
-        raise InvalidValue(f"algorithm must be 'auto' or 'direct'; got {algorithm!r}.")
+        raise InvalidValue(
+            f"convolution: the compiled core knows the algorithms 'auto' and 'direct'; got {algorithm!r}."
+        )
 
 
 def conv2d(
