@@ -32,7 +32,7 @@ def demo(
     seed: Annotated[
         int, typer.Option(help="Fixes the split, the first weights and the order of the images.", min=0)
     ] = 0,
-    epochs: Annotated[int, typer.Option(help="How often all training digits are seen.", min=1)] = 15,
+    epochs: Annotated[int, typer.Option(help="How often all training digits are seen.", min=1)] = 20,
 ) -> None:
     """Train a small network on 1,797 real scanned digits and show what its convolutions learned.
 

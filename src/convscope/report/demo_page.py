@@ -138,9 +138,9 @@ def _kernels(account: DemoAccount) -> str:
 def _maps(account: DemoAccount) -> str:
     text = (
         "<p>Every layer turns the maps it gets into maps of its own: a convolution says where its kernels "
-        "found what they look for, batch norm gives all maps one scale, ReLU keeps what is above zero, "
-        "pooling takes the mean of each neighbourhood. Here are three held-out digits on their way through "
-        "all layers.</p>"
+        "found what they look for, ReLU keeps what is above zero, pooling keeps the largest of each "
+        "neighbourhood, batch norm gives all maps one scale. Here are three held-out digits on their way "
+        "through all layers.</p>"
     )
     return section("maps", "What it makes of a digit", text, feature_map_path(account.maps))
 
