@@ -12,6 +12,7 @@ __all__ = ["Duplicates", "find_duplicates"]
 
 ALIKE = 0.9
 _BLOCK = 1024
+_CACHED = 1 << 17  # floats
 
 
 @dataclass
@@ -86,31 +87,53 @@ def _match(
 ) -> None:
     """Match the filters `fresh`, in order, with earlier `models` as moved."""
     originals = np.zeros(0, dtype=int)
-    remaining = models
+    waiting = models
     for begin in range(0, len(fresh), _BLOCK):
         rows = fresh[begin : begin + _BLOCK]
-        earlier = remaining[remaining <= rows[-1]]
-        remaining = remaining[remaining > rows[-1]]
-        candidates = np.concatenate([originals, earlier])
-        candidates = candidates[found.of[candidates] < 0]
-        if len(candidates) == 0:
-            continue
-        _match_block(found, unit, moved, rows, candidates, shift)
-        originals = candidates[found.of[candidates] < 0]
+        originals = originals[found.of[originals] < 0]
+        rest = _match_originals(found, unit, moved, rows, originals, shift)
+        near = waiting[waiting <= rows[-1]]
+        waiting = waiting[waiting > rows[-1]]
+        near = near[found.of[near] < 0]
+        _match_in_turn(found, unit, moved, rest, near, shift)
+        originals = np.concatenate([originals, near])
 
 
-def _match_block(
-    found: Duplicates, unit: Array, moved: Array, rows: Array, candidates: Array, shift: tuple[int, int]
+def _match_originals(
+    found: Duplicates, unit: Array, moved: Array, rows: Array, originals: Array, shift: tuple[int, int]
+) -> Array:
+    """Match rows with filters of earlier blocks, all at once; give the rows that match none."""
+    if len(originals) == 0:
+        return rows
+    models = np.ascontiguousarray(moved[originals].T)
+    step = max(8, _CACHED // len(originals))
+    cosine = np.empty((step, len(originals)), np.float32)
+    for begin in range(0, len(rows), step):
+        part = rows[begin : begin + step]
+        tile = cosine[: len(part)]
+        np.matmul(unit[part], models, out=tile)
+        alike = np.abs(tile) > ALIKE
+        first = alike.argmax(axis=1)
+        every = np.arange(len(part))
+        hit = alike[every, first]
+        found.of[part[hit]] = originals[first[hit]]
+        found.cosine[part[hit]] = tile[every, first][hit]
+        found.shift[part[hit]] = shift
+    return np.asarray(rows[found.of[rows] < 0])
+
+
+def _match_in_turn(
+    found: Duplicates, unit: Array, moved: Array, rows: Array, near: Array, shift: tuple[int, int]
 ) -> None:
-    cosine = unit[rows] @ moved[candidates].T
-    alike = (np.abs(cosine) > ALIKE) & (candidates[None] < rows[:, None])
+    """Match rows with filters of their own block: one that turns out a duplicate serves no later one."""
+    if len(near) == 0 or len(rows) == 0:
+        return
+    cosine = unit[rows] @ moved[near].T
+    alike = (np.abs(cosine) > ALIKE) & (near[None] < rows[:, None])
     for i in np.flatnonzero(alike.any(axis=1)):
-        if found.of[rows[i]] >= 0:
-            continue
-        # only filters that are still originals: earlier rows of this block may have lost that
-        for j in np.flatnonzero(alike[i]):
-            if found.of[candidates[j]] < 0:
-                found.of[rows[i]] = candidates[j]
-                found.cosine[rows[i]] = cosine[i, j]
-                found.shift[rows[i]] = shift
-                break
+        candidates = np.flatnonzero(alike[i])
+        candidates = candidates[found.of[near[candidates]] < 0]
+        if len(candidates):
+            found.of[rows[i]] = near[candidates[0]]
+            found.cosine[rows[i]] = cosine[i, candidates[0]]
+            found.shift[rows[i]] = shift

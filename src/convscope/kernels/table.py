@@ -174,13 +174,11 @@ def judge(weight: Any, channels: str | None = None, stride: int = 1, *, node: st
     alive = (largest > 0) & (largest >= DEAD * largest.max())
     # scaled by each filter's largest value, so that tiny or huge weights neither vanish nor overflow
     scaled = (array / np.where(largest > 0, largest, 1)[:, None, None, None]).astype(np.float32)
-    columns = _judge_alive(
-        scaled[alive].reshape(-1, depth, height * width), height, width, channels, int(stride)
-    )
+    columns, duplicates = _judge_alive(scaled, alive, channels, int(stride))
     columns = _spread(columns, alive)
     columns["family"][~alive] = FAMILIES.index("dead")
     columns["norm"] = np.linalg.norm(scaled.reshape(n, -1).astype(float), axis=1) * largest
-    _add_duplicates(columns, find_duplicates(scaled, alive))
+    _add_duplicates(columns, duplicates)
     samples = null_for(height, width, depth).samples if height * width > 1 and alive.any() else 0
     return KernelTable(array, channels, int(stride), columns, samples, node)
 
@@ -213,25 +211,31 @@ def _check_channels(depth: int, channels: str | None) -> None:
         raise InvalidValue(f"judge: channels={channels!r} needs filters of 3 channels; got {depth}.")
 
 
-def _judge_alive(filters: Array, height: int, width: int, channels: str | None, stride: int) -> Columns:
-    """Judge filters of shape (n, C, D), in batches on all cores."""
+def _judge_alive(
+    weight: Array, alive: Array, channels: str | None, stride: int
+) -> tuple[Columns, Duplicates]:
+    """Judge the filters that are alive, in batches on all cores, and find the duplicates among them."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+    depth, height, width = weight.shape[1:]
+    filters = weight[alive].reshape(-1, depth, height * width)
     if len(filters) == 0:
-        return {"family": np.zeros(0, int)}
+        return {"family": np.zeros(0, int)}, find_duplicates(weight, alive)
     if height * width == 1:
-        return _pointwise(filters)
+        return _pointwise(filters), find_duplicates(weight, alive)
     # made once, before the threads ask for them
-    null_for(height, width, filters.shape[1])
+    null_for(height, width, depth)
     fitter_for(height, width)
     batch = min(chunk_of(height * width), max(64, -(-len(filters) // _workers())))
     batches = [filters[i : i + batch] for i in range(0, len(filters), batch)]
     if len(batches) == 1:
-        return examine(filters, height, width, channels, stride)
+        return examine(filters, height, width, channels, stride), find_duplicates(weight, alive)
     # small matrix products gain nothing from BLAS threads, which would fight with ours
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_workers()) as pool:
+        duplicates = pool.submit(find_duplicates, weight, alive)
         parts = list(pool.map(lambda b: examine(b, height, width, channels, stride), batches))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        found = duplicates.result()
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, found
 
 
 def _workers() -> int:
