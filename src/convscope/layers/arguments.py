@@ -85,8 +85,8 @@ def need_4d(who: str, shape: Shape) -> tuple[int, int, int, int]:
 
 
 def same_channels(who: str, channels: int, shape: Shape) -> Shape:
-    """Refuse a shape that is not (N, channels) or (N, channels, H, W)."""
-    if len(shape) not in (2, 4) or shape[1] != channels:
+    """Refuse a shape that is not (N, channels) or (N, channels, any spatial axes)."""
+    if len(shape) < 2 or shape[1] != channels:
         raise InvalidValue(
             f"{who}: the input must have shape (N, {channels}) or (N, {channels}, H, W); got {tuple(shape)}."
         )
