@@ -49,7 +49,8 @@ class Fitter:
         self.grid = grid
         self.models = models_for(grid)
         self.x, self.y = grid.coordinates()
-        self._atoms = [self._dictionary(model) for model in self.models]
+        none = np.zeros((0, grid.size, 0), np.float32)
+        self._atoms = [none if model.relative else self._dictionary(model) for model in self.models]
 
     def fit(self, kernels: Array) -> list[Fit]:
         """Fit every model to unit-norm kernels of shape (N, D)."""
@@ -59,7 +60,11 @@ class Fitter:
             columns = np.ascontiguousarray(kernels[begin : begin + chunk].T, dtype=np.float32)
             stop = begin + columns.shape[1]
             for fit, atoms in zip(fits, self._atoms, strict=True):
-                start = self.coarse(fit.model, atoms, columns)
+                if fit.model.relative:
+                    relative = next(f for f in fits if f.model.name == fit.model.relative)
+                    start = relative.parameters[:, begin:stop]
+                else:
+                    start = self.coarse(fit.model, atoms, columns)
                 e, p, a = refine(fit.model, self.x, self.y, columns, start, fit.model.steps)
                 fit.explained[begin:stop] = e
                 fit.parameters[:, begin:stop] = p

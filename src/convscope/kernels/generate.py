@@ -316,6 +316,6 @@ def _contrast(canvas: _Canvas) -> tuple[_Draw, Array]:
     u, v = canvas.axes(phi)
     one = np.exp(-0.5 * ((u - s) ** 2 + v**2) / s**2)
     two = np.exp(-0.5 * ((u + s) ** 2 + v**2) / s**2)
-    other = -colour + 0.3 * canvas.random.normal() * _GREY
+    other = -colour + 0.15 * canvas.random.normal() * _GREY
     draw = _Draw(one - two, _stripes(phi), order=1)
     return draw, np.outer(colour, one) + np.outer(other, two)

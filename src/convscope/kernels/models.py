@@ -99,8 +99,15 @@ class Model:
 
     @property
     def steps(self) -> int:
-        """Refinement steps: narrow lobes need more."""
+        """Refinement steps: narrow lobes need more, a start from a near relative fewer."""
+        if self.relative:
+            return 2
         return 5 if self.order in (3, 4) else 3
+
+    @property
+    def relative(self) -> str:
+        """The model whose refined parameters this one starts from, if any: the same shape with its mean."""
+        return self.name.removesuffix("-zero") if self.name.endswith("-zero") else ""
 
     @property
     def freedom(self) -> int:
@@ -256,7 +263,7 @@ def _offsets(grid: Grid, scale: float, fine: bool) -> Array:
     if grid.extent <= 3:
         return np.zeros(1)
     if fine:
-        step = max(0.5, 0.6 * scale, grid.extent / 16)
+        step = max(0.4, 0.55 * scale, grid.extent / 24)
         count = min(2, int(grid.drift / step))
     else:
         step = max(0.8, 0.9 * scale, grid.extent / 9)
@@ -347,8 +354,8 @@ def _elongated_models(grid: Grid) -> list[Model]:
     flat = 1.5 * grid.extent
     made = []
     for order, family, angles in (
-        (0, "smoothing", 6), (1, "edge", 12), (2, "line", 8), (3, "higher-derivative", 16),
-        (4, "higher-derivative", 16),
+        (0, "smoothing", 6), (1, "edge", 12), (2, "line", 8), (3, "higher-derivative", 20),
+        (4, "higher-derivative", 20),
     ):  # fmt: skip
         low = 0.5
         high = 0.7 * grid.extent if order < 2 else 0.85 * grid.half / _outermost(order)
