@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "models": ["network"],
     "data": ["errors", "files", "randomness"],
     "formats": ["network"],
-    "training": ["network", "data", "formats"],
+    "training": ["network", "data", "formats", "models"],
     "kernels": ["result"],
     "explain": ["network", "data", "kernels", "result"],
     # views may name the classes they draw, and nothing that computes

@@ -24,9 +24,14 @@ _HOMES = {
     "Network": "convscope.network",
     "load": "convscope.formats",
     "save": "convscope.formats",
+    "Adam": "convscope.training",
+    "AdamW": "convscope.training",
+    "ConvNetClassifier": "convscope.training",
     "History": "convscope.training",
+    "Run": "convscope.training",
     "SGD": "convscope.training",
     "fit": "convscope.training",
+    "load_run": "convscope.training",
     "feature_maps": "convscope.explain",
     "trace": "convscope.explain",
 }
@@ -72,8 +77,13 @@ if TYPE_CHECKING:
     from convscope.ops import max_pool2d as max_pool2d
     from convscope.ops import set_threads as set_threads
     from convscope.training import SGD as SGD
+    from convscope.training import Adam as Adam
+    from convscope.training import AdamW as AdamW
+    from convscope.training import ConvNetClassifier as ConvNetClassifier
     from convscope.training import History as History
+    from convscope.training import Run as Run
     from convscope.training import fit as fit
+    from convscope.training import load_run as load_run
 
 
 def __getattr__(name: str) -> Any:

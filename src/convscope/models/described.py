@@ -112,8 +112,11 @@ def build(
         raise UnknownName(f"models: there is no network {name!r}; {nearest_names(name, NETWORKS)}.")
     builder = NETWORKS[name]
     takes = inspect.signature(builder).parameters
-    settings = {key: _value(text) for key, text in _pairs(rest, name)}
-    _check_names(settings, [key for key in takes if key not in _NOT_SET], name)
+    given = dict(_pairs(rest, name))
+    _check_names(given, [key for key in takes if key not in _NOT_SET], name)
+    settings = {
+        key: value if isinstance(takes[key].default, str) else _value(value) for key, value in given.items()
+    }
     shared = {"input_shape": input_shape, "num_classes": num_classes, "seed": seed}
     settings |= {key: value for key, value in shared.items() if key in takes and value is not None}
     return _made(lambda: builder(**settings), name)
@@ -244,7 +247,8 @@ def _made(make: Callable[[], _T], who: str) -> _T:
     try:
         return make()
     except ConvscopeError as error:
-        raise type(error)(f"{who}: {error}") from error
+        text = str(error)
+        raise type(error)(text if text.startswith(who) else f"{who}: {text}") from error
     except (TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InvalidValue(f"{who}: the settings do not fit; {str(error).rstrip('.')}.") from error
 

@@ -14,20 +14,29 @@ True
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from convscope.training.adam import Adam, AdamW
 from convscope.training.clipping import clip_gradients
 from convscope.training.evaluation import Evaluation, evaluate
 from convscope.training.fitting import fit
 from convscope.training.history import BatchRecord, EpochRecord, History
 from convscope.training.losses import CrossEntropy, Loss, MeanSquaredError, cross_entropy
+from convscope.training.opened import Run, Snapshots, load_run
 from convscope.training.optimizer import SGD, Memory, Optimizer
+from convscope.training.recipe import Recipe
+from convscope.training.run import Training, train
 from convscope.training.schedule import Cosine, OneCycle, Progress, Schedule, Step, WarmUp
+
+if TYPE_CHECKING:
+    from convscope.training.classifier import ConvNetClassifier as ConvNetClassifier
 
 __all__ = [
     "Adam",
     "AdamW",
     "SGD",
     "BatchRecord",
+    "ConvNetClassifier",
     "Cosine",
     "CrossEntropy",
     "EpochRecord",
@@ -39,11 +48,26 @@ __all__ = [
     "OneCycle",
     "Optimizer",
     "Progress",
+    "Recipe",
+    "Run",
     "Schedule",
+    "Snapshots",
     "Step",
+    "Training",
     "WarmUp",
     "clip_gradients",
     "cross_entropy",
     "evaluate",
     "fit",
+    "load_run",
+    "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "ConvNetClassifier":
+        raise AttributeError(f"module 'convscope.training' has no attribute {name!r}")
+    from convscope.training.classifier import ConvNetClassifier
+
+    globals()[name] = ConvNetClassifier
+    return ConvNetClassifier

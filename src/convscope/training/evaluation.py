@@ -49,9 +49,7 @@ class Evaluation(Result):
     classes: tuple[str, ...]
 
 
-def evaluate(
-    net: Network, data: Labelled, *, batch_size: int = 256, loss: Loss | None = None
-) -> Evaluation:
+def evaluate(net: Network, data: Labelled, *, batch_size: int = 256, loss: Loss | None = None) -> Evaluation:
     """Run a network over labelled images and count.
 
     Parameters
