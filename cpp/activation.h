@@ -9,9 +9,8 @@ constexpr Index flat_block = 1 << 14;  // elements an item handles
 // body(begin, end) over blocks of a flat array of `size` elements.
 template <class T, class Body> void parallel_flat(Index size, const Body& body) {
     const Index blocks = ceil_div(size, flat_block);
-    parallel(blocks, team_size(blocks, double(size) / width<T>), [&](Index block, int) {
-        body(block * flat_block, smaller(size, (block + 1) * flat_block));
-    });
+    parallel(blocks, team_size(blocks, double(size) / width<T>),
+             [&](Index block, int) { body(block * flat_block, smaller(size, (block + 1) * flat_block)); });
 }
 
 // Not x > 0 ? x : 0: that would make zero of not-a-number.

@@ -31,123 +31,187 @@ template <class T> const convscope::Functions<T>& kernels() { return convscope::
 template <class X, class W, class Y>
 ConvShape conv_shape(const X& x, const W& w, const Y& y, Pair stride, const Pads& pads, Pair dilation, Index groups) {
     auto size = [](const auto& array, int axis) { return Index(array.shape(axis)); };
-    const ConvShape shape{size(x, 0), size(x, 1), size(x, 2), size(x, 3), size(y, 1), size(y, 2), size(y, 3), size(w, 2), size(w, 3),
-                          stride.first, stride.second, pads.first.first, pads.second.first, dilation.first, dilation.second, groups};
-    if (size(y, 0) != shape.n || size(w, 0) != shape.k || size(w, 1) * groups != shape.c) throw nb::value_error("shapes do not belong together");
+    const ConvShape shape{size(x, 0),        size(x, 1),     size(x, 2),      size(x, 3),
+                          size(y, 1),        size(y, 2),     size(y, 3),      size(w, 2),
+                          size(w, 3),        stride.first,   stride.second,   pads.first.first,
+                          pads.second.first, dilation.first, dilation.second, groups};
+    if (size(y, 0) != shape.n || size(w, 0) != shape.k || size(w, 1) * groups != shape.c)
+        throw nb::value_error("shapes do not belong together");
     return shape;
 }
 
 template <class X, class Y>
-PoolShape pool_shape(const X& x, const Y& y, Pair kernel, Pair stride, const Pads& pads, Pair dilation, bool count_padding) {
+PoolShape pool_shape(const X& x, const Y& y, Pair kernel, Pair stride, const Pads& pads, Pair dilation,
+                     bool count_padding) {
     auto size = [](const auto& array, int axis) { return Index(array.shape(axis)); };
     if (size(y, 0) != size(x, 0) || size(y, 3) != size(x, 3)) throw nb::value_error("shapes do not belong together");
-    return {size(x, 0), size(x, 1), size(x, 2), size(x, 3), size(y, 1), size(y, 2), kernel.first, kernel.second, stride.first, stride.second,
-            pads.first.first, pads.second.first, dilation.first, dilation.second, pads.first.second, pads.second.second, count_padding};
+    return {size(x, 0),     size(x, 1),      size(x, 2),        size(x, 3),         size(y, 1),       size(y, 2),
+            kernel.first,   kernel.second,   stride.first,      stride.second,      pads.first.first, pads.second.first,
+            dilation.first, dilation.second, pads.first.second, pads.second.second, count_padding};
 }
 
 template <class T> void register_conv(nb::module_& m) {
-    m.def("conv2d", [](In<T, Image> x, In<T, Image> w, std::optional<In<T>> bias, Out<T, Image> y, Pair stride, Pads pads, Pair dilation, Index groups) {
-        const ConvShape shape = conv_shape(x, w, y, stride, pads, dilation, groups);
-        const T* b = bias ? bias->data() : nullptr;
-        nb::gil_scoped_release free;
-        kernels<T>().conv(shape, x.data(), w.data(), b, y.data());
-    }, "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(), "y"_a.noconvert(), "stride"_a, "padding"_a, "dilation"_a, "groups"_a);
-    m.def("conv2d_grad_input", [](In<T, Image> grad, In<T, Image> w, Out<T, Image> dx, Pair stride, Pads pads, Pair dilation, Index groups) {
-        const ConvShape shape = conv_shape(dx, w, grad, stride, pads, dilation, groups);
-        nb::gil_scoped_release free;
-        kernels<T>().conv_grad_input(shape, grad.data(), w.data(), dx.data());
-    }, "grad"_a.noconvert(), "weight"_a.noconvert(), "dx"_a.noconvert(), "stride"_a, "padding"_a, "dilation"_a, "groups"_a);
-    m.def("conv2d_grad_weight", [](In<T, Image> x, In<T, Image> grad, Out<T, Image> dw, Pair stride, Pads pads, Pair dilation, Index groups) {
-        const ConvShape shape = conv_shape(x, dw, grad, stride, pads, dilation, groups);
-        nb::gil_scoped_release free;
-        kernels<T>().conv_grad_weight(shape, x.data(), grad.data(), dw.data());
-    }, "x"_a.noconvert(), "grad"_a.noconvert(), "dw"_a.noconvert(), "stride"_a, "padding"_a, "dilation"_a, "groups"_a);
+    m.def(
+        "conv2d",
+        [](In<T, Image> x, In<T, Image> w, std::optional<In<T>> bias, Out<T, Image> y, Pair stride, Pads pads,
+           Pair dilation, Index groups) {
+            const ConvShape shape = conv_shape(x, w, y, stride, pads, dilation, groups);
+            const T* b = bias ? bias->data() : nullptr;
+            nb::gil_scoped_release free;
+            kernels<T>().conv(shape, x.data(), w.data(), b, y.data());
+        },
+        "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(), "y"_a.noconvert(), "stride"_a,
+        "padding"_a, "dilation"_a, "groups"_a);
+    m.def(
+        "conv2d_grad_input",
+        [](In<T, Image> grad, In<T, Image> w, Out<T, Image> dx, Pair stride, Pads pads, Pair dilation, Index groups) {
+            const ConvShape shape = conv_shape(dx, w, grad, stride, pads, dilation, groups);
+            nb::gil_scoped_release free;
+            kernels<T>().conv_grad_input(shape, grad.data(), w.data(), dx.data());
+        },
+        "grad"_a.noconvert(), "weight"_a.noconvert(), "dx"_a.noconvert(), "stride"_a, "padding"_a, "dilation"_a,
+        "groups"_a);
+    m.def(
+        "conv2d_grad_weight",
+        [](In<T, Image> x, In<T, Image> grad, Out<T, Image> dw, Pair stride, Pads pads, Pair dilation, Index groups) {
+            const ConvShape shape = conv_shape(x, dw, grad, stride, pads, dilation, groups);
+            nb::gil_scoped_release free;
+            kernels<T>().conv_grad_weight(shape, x.data(), grad.data(), dw.data());
+        },
+        "x"_a.noconvert(), "grad"_a.noconvert(), "dw"_a.noconvert(), "stride"_a, "padding"_a, "dilation"_a, "groups"_a);
 }
 
 template <class T> void register_pool(nb::module_& m) {
-    m.def("max_pool2d", [](In<T, Image> x, Out<T, Image> y, std::optional<Out<int32_t, Image>> indices, Pair kernel, Pair stride, Pads pads, Pair dilation) {
-        const PoolShape shape = pool_shape(x, y, kernel, stride, pads, dilation, false);
-        int32_t* places = indices ? indices->data() : nullptr;
-        nb::gil_scoped_release free;
-        kernels<T>().max_pool(shape, x.data(), y.data(), places);
-    }, "x"_a.noconvert(), "y"_a.noconvert(), "indices"_a.noconvert().none(), "kernel"_a, "stride"_a, "padding"_a, "dilation"_a);
-    m.def("max_pool2d_grad", [](In<T, Image> grad, In<int32_t, Image> indices, Out<T, Image> dx) {
-        const PoolShape shape = pool_shape(dx, grad, {1, 1}, {1, 1}, {}, {1, 1}, false);
-        nb::gil_scoped_release free;
-        return kernels<T>().max_pool_grad(shape, grad.data(), indices.data(), dx.data());
-    }, "grad"_a.noconvert(), "indices"_a.noconvert(), "dx"_a.noconvert());
-    m.def("avg_pool2d", [](In<T, Image> x, Out<T, Image> y, Pair kernel, Pair stride, Pads pads, bool count_padding) {
-        const PoolShape shape = pool_shape(x, y, kernel, stride, pads, {1, 1}, count_padding);
-        nb::gil_scoped_release free;
-        kernels<T>().avg_pool(shape, x.data(), y.data());
-    }, "x"_a.noconvert(), "y"_a.noconvert(), "kernel"_a, "stride"_a, "padding"_a, "count_padding"_a);
-    m.def("avg_pool2d_grad", [](In<T, Image> grad, Out<T, Image> dx, Pair kernel, Pair stride, Pads pads, bool count_padding) {
-        const PoolShape shape = pool_shape(dx, grad, kernel, stride, pads, {1, 1}, count_padding);
-        nb::gil_scoped_release free;
-        kernels<T>().avg_pool_grad(shape, grad.data(), dx.data());
-    }, "grad"_a.noconvert(), "dx"_a.noconvert(), "kernel"_a, "stride"_a, "padding"_a, "count_padding"_a);
-    m.def("channel_sums", [](In<T> x, Out<T> sums, Index n, Index channels, T divisor) {
-        const Index pixels = x.size() ? Index(x.size()) / (n * channels) : 0;
-        nb::gil_scoped_release free;
-        kernels<T>().channel_sums(n, pixels, channels, divisor, x.data(), sums.data());
-    }, "x"_a.noconvert(), "sums"_a.noconvert(), "n"_a, "channels"_a, "divisor"_a);
-    m.def("spread", [](In<T> values, Out<T> x, Index n, Index channels, T divisor) {
-        const Index pixels = x.size() ? Index(x.size()) / (n * channels) : 0;
-        nb::gil_scoped_release free;
-        kernels<T>().spread(n, pixels, channels, divisor, values.data(), x.data());
-    }, "values"_a.noconvert(), "x"_a.noconvert(), "n"_a, "channels"_a, "divisor"_a);
+    m.def(
+        "max_pool2d",
+        [](In<T, Image> x, Out<T, Image> y, std::optional<Out<int32_t, Image>> indices, Pair kernel, Pair stride,
+           Pads pads, Pair dilation) {
+            const PoolShape shape = pool_shape(x, y, kernel, stride, pads, dilation, false);
+            int32_t* places = indices ? indices->data() : nullptr;
+            nb::gil_scoped_release free;
+            kernels<T>().max_pool(shape, x.data(), y.data(), places);
+        },
+        "x"_a.noconvert(), "y"_a.noconvert(), "indices"_a.noconvert().none(), "kernel"_a, "stride"_a, "padding"_a,
+        "dilation"_a);
+    m.def(
+        "max_pool2d_grad",
+        [](In<T, Image> grad, In<int32_t, Image> indices, Out<T, Image> dx) {
+            const PoolShape shape = pool_shape(dx, grad, {1, 1}, {1, 1}, {}, {1, 1}, false);
+            nb::gil_scoped_release free;
+            return kernels<T>().max_pool_grad(shape, grad.data(), indices.data(), dx.data());
+        },
+        "grad"_a.noconvert(), "indices"_a.noconvert(), "dx"_a.noconvert());
+    m.def(
+        "avg_pool2d",
+        [](In<T, Image> x, Out<T, Image> y, Pair kernel, Pair stride, Pads pads, bool count_padding) {
+            const PoolShape shape = pool_shape(x, y, kernel, stride, pads, {1, 1}, count_padding);
+            nb::gil_scoped_release free;
+            kernels<T>().avg_pool(shape, x.data(), y.data());
+        },
+        "x"_a.noconvert(), "y"_a.noconvert(), "kernel"_a, "stride"_a, "padding"_a, "count_padding"_a);
+    m.def(
+        "avg_pool2d_grad",
+        [](In<T, Image> grad, Out<T, Image> dx, Pair kernel, Pair stride, Pads pads, bool count_padding) {
+            const PoolShape shape = pool_shape(dx, grad, kernel, stride, pads, {1, 1}, count_padding);
+            nb::gil_scoped_release free;
+            kernels<T>().avg_pool_grad(shape, grad.data(), dx.data());
+        },
+        "grad"_a.noconvert(), "dx"_a.noconvert(), "kernel"_a, "stride"_a, "padding"_a, "count_padding"_a);
+    m.def(
+        "channel_sums",
+        [](In<T> x, Out<T> sums, Index n, Index channels, T divisor) {
+            const Index pixels = x.size() ? Index(x.size()) / (n * channels) : 0;
+            nb::gil_scoped_release free;
+            kernels<T>().channel_sums(n, pixels, channels, divisor, x.data(), sums.data());
+        },
+        "x"_a.noconvert(), "sums"_a.noconvert(), "n"_a, "channels"_a, "divisor"_a);
+    m.def(
+        "spread",
+        [](In<T> values, Out<T> x, Index n, Index channels, T divisor) {
+            const Index pixels = x.size() ? Index(x.size()) / (n * channels) : 0;
+            nb::gil_scoped_release free;
+            kernels<T>().spread(n, pixels, channels, divisor, values.data(), x.data());
+        },
+        "values"_a.noconvert(), "x"_a.noconvert(), "n"_a, "channels"_a, "divisor"_a);
 }
 
 // Batch normalisation takes arrays of any rank whose last axis is the channel.
 template <class T> void register_norm(nb::module_& m) {
-    m.def("batch_norm", [](In<T> x, In<T> weight, In<T> bias, In<T> mean, In<T> var, Out<T> y, T eps) {
-        const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
-        nb::gil_scoped_release free;
-        kernels<T>().batch_norm(pixels, channels, eps, x.data(), weight.data(), bias.data(), mean.data(), var.data(), y.data());
-    }, "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert(), "y"_a.noconvert(), "eps"_a);
-    m.def("moments", [](In<T> x, Out<T> mean, Out<T> var) {
-        const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
-        nb::gil_scoped_release free;
-        kernels<T>().moments(pixels, channels, x.data(), mean.data(), var.data());
-    }, "x"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert());
-    m.def("batch_norm_grad", [](In<T> grad, In<T> x, In<T> weight, In<T> mean, In<T> var, Out<T> dx, Out<T> dweight, Out<T> dbias, T eps, bool training) {
-        const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
-        nb::gil_scoped_release free;
-        kernels<T>().batch_norm_grad(pixels, channels, eps, training, grad.data(), x.data(), weight.data(), mean.data(), var.data(), dx.data(), dweight.data(),
-                                     dbias.data());
-    }, "grad"_a.noconvert(), "x"_a.noconvert(), "weight"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert(), "dx"_a.noconvert(), "dweight"_a.noconvert(),
-       "dbias"_a.noconvert(), "eps"_a, "training"_a);
+    m.def(
+        "batch_norm",
+        [](In<T> x, In<T> weight, In<T> bias, In<T> mean, In<T> var, Out<T> y, T eps) {
+            const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
+            nb::gil_scoped_release free;
+            kernels<T>().batch_norm(pixels, channels, eps, x.data(), weight.data(), bias.data(), mean.data(),
+                                    var.data(), y.data());
+        },
+        "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert(),
+        "y"_a.noconvert(), "eps"_a);
+    m.def(
+        "moments",
+        [](In<T> x, Out<T> mean, Out<T> var) {
+            const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
+            nb::gil_scoped_release free;
+            kernels<T>().moments(pixels, channels, x.data(), mean.data(), var.data());
+        },
+        "x"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert());
+    m.def(
+        "batch_norm_grad",
+        [](In<T> grad, In<T> x, In<T> weight, In<T> mean, In<T> var, Out<T> dx, Out<T> dweight, Out<T> dbias, T eps,
+           bool training) {
+            const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
+            nb::gil_scoped_release free;
+            kernels<T>().batch_norm_grad(pixels, channels, eps, training, grad.data(), x.data(), weight.data(),
+                                         mean.data(), var.data(), dx.data(), dweight.data(), dbias.data());
+        },
+        "grad"_a.noconvert(), "x"_a.noconvert(), "weight"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert(),
+        "dx"_a.noconvert(), "dweight"_a.noconvert(), "dbias"_a.noconvert(), "eps"_a, "training"_a);
 }
 
 template <class T> void register_linear(nb::module_& m) {
-    m.def("linear", [](In<T, Matrix> x, In<T, Matrix> w, std::optional<In<T>> bias, Out<T, Matrix> y) {
-        const Index rows = Index(x.shape(0)), in = Index(w.shape(1)), out = Index(w.shape(0));
-        const T* b = bias ? bias->data() : nullptr;
-        nb::gil_scoped_release free;
-        kernels<T>().linear(rows, in, out, x.data(), w.data(), b, y.data());
-    }, "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(), "y"_a.noconvert());
-    m.def("linear_grad_input", [](In<T, Matrix> grad, In<T, Matrix> w, Out<T, Matrix> dx) {
-        const Index rows = Index(grad.shape(0)), in = Index(w.shape(1)), out = Index(w.shape(0));
-        nb::gil_scoped_release free;
-        kernels<T>().linear_grad_input(rows, in, out, grad.data(), w.data(), dx.data());
-    }, "grad"_a.noconvert(), "weight"_a.noconvert(), "dx"_a.noconvert());
-    m.def("linear_grad_weight", [](In<T, Matrix> x, In<T, Matrix> grad, Out<T, Matrix> dw) {
-        const Index rows = Index(x.shape(0)), in = Index(dw.shape(1)), out = Index(dw.shape(0));
-        nb::gil_scoped_release free;
-        kernels<T>().linear_grad_weight(rows, in, out, x.data(), grad.data(), dw.data());
-    }, "x"_a.noconvert(), "grad"_a.noconvert(), "dw"_a.noconvert());
+    m.def(
+        "linear",
+        [](In<T, Matrix> x, In<T, Matrix> w, std::optional<In<T>> bias, Out<T, Matrix> y) {
+            const Index rows = Index(x.shape(0)), in = Index(w.shape(1)), out = Index(w.shape(0));
+            const T* b = bias ? bias->data() : nullptr;
+            nb::gil_scoped_release free;
+            kernels<T>().linear(rows, in, out, x.data(), w.data(), b, y.data());
+        },
+        "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(), "y"_a.noconvert());
+    m.def(
+        "linear_grad_input",
+        [](In<T, Matrix> grad, In<T, Matrix> w, Out<T, Matrix> dx) {
+            const Index rows = Index(grad.shape(0)), in = Index(w.shape(1)), out = Index(w.shape(0));
+            nb::gil_scoped_release free;
+            kernels<T>().linear_grad_input(rows, in, out, grad.data(), w.data(), dx.data());
+        },
+        "grad"_a.noconvert(), "weight"_a.noconvert(), "dx"_a.noconvert());
+    m.def(
+        "linear_grad_weight",
+        [](In<T, Matrix> x, In<T, Matrix> grad, Out<T, Matrix> dw) {
+            const Index rows = Index(x.shape(0)), in = Index(dw.shape(1)), out = Index(dw.shape(0));
+            nb::gil_scoped_release free;
+            kernels<T>().linear_grad_weight(rows, in, out, x.data(), grad.data(), dw.data());
+        },
+        "x"_a.noconvert(), "grad"_a.noconvert(), "dw"_a.noconvert());
 }
 
 // Element by element: any rank, and any order that all the arrays share.
 template <class T> void register_activation(nb::module_& m) {
-    m.def("relu", [](In<T> x, Out<T> y) {
-        nb::gil_scoped_release free;
-        kernels<T>().relu(Index(x.size()), x.data(), y.data());
-    }, "x"_a.noconvert(), "y"_a.noconvert());
-    m.def("relu_grad", [](In<T> grad, In<T> y, Out<T> dx) {
-        nb::gil_scoped_release free;
-        kernels<T>().relu_grad(Index(grad.size()), grad.data(), y.data(), dx.data());
-    }, "grad"_a.noconvert(), "y"_a.noconvert(), "dx"_a.noconvert());
+    m.def(
+        "relu",
+        [](In<T> x, Out<T> y) {
+            nb::gil_scoped_release free;
+            kernels<T>().relu(Index(x.size()), x.data(), y.data());
+        },
+        "x"_a.noconvert(), "y"_a.noconvert());
+    m.def(
+        "relu_grad",
+        [](In<T> grad, In<T> y, Out<T> dx) {
+            nb::gil_scoped_release free;
+            kernels<T>().relu_grad(Index(grad.size()), grad.data(), y.data(), dx.data());
+        },
+        "grad"_a.noconvert(), "y"_a.noconvert(), "dx"_a.noconvert());
 }
 
 template <class T> void register_all(nb::module_& m) {
@@ -170,10 +234,13 @@ NB_MODULE(_core, m) {
     m.def("vector_bytes", [] { return convscope::active_isa().vector_bytes; });
     m.def("set_threads", &convscope::set_threads);
     m.def("get_threads", &convscope::get_threads);
-    m.def("peak", [](Index rounds) {
-        nb::gil_scoped_release free;
-        return kernels<float>().peak(rounds);
-    }, "rounds"_a);
+    m.def(
+        "peak",
+        [](Index rounds) {
+            nb::gil_scoped_release free;
+            return kernels<float>().peak(rounds);
+        },
+        "rounds"_a);
     register_all<float>(m);
     register_all<double>(m);
 }

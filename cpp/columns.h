@@ -20,7 +20,8 @@ struct LoadOne {
 };
 
 template <class T> struct Columns {
-    Index pixels, channels, fold, row, part;  // part: pixels of an item of work, a multiple of `fold` (by the shape alone)
+    Index pixels, channels, fold, row,
+        part;  // part: pixels of an item of work, a multiple of `fold` (by the shape alone)
 
     Columns(Index pixels, Index channels) : pixels(pixels), channels(channels) {
         Index a = channels, b = width<T>;
@@ -43,7 +44,8 @@ template <class T> struct Columns {
     template <class F> void sum(Index begin, Index end, const F& value, T* scratch, T* sums) const {
         const Index rows = (end - begin) / fold;
         Index c = 0;
-        for (; c + 4 * width<T> <= row; c += 4 * width<T>) sum_columns<4>(begin * channels + c, rows, c, value, scratch);
+        for (; c + 4 * width<T> <= row; c += 4 * width<T>)
+            sum_columns<4>(begin * channels + c, rows, c, value, scratch);
         for (; c < row; c += width<T>) sum_columns<1>(begin * channels + c, rows, c, value, scratch);
         for (c = 0; c < channels; c++) {
             T total = 0;
@@ -63,19 +65,23 @@ template <class T> struct Columns {
 
     // body(part, begin, end, worker) for all parts.
     template <class Body> void parallel_parts(const Body& body) const {
-        parallel(parts(), team(parts()), [&](Index item, int worker) { body(item, item * part, smaller(pixels, (item + 1) * part), worker); });
+        parallel(parts(), team(parts()),
+                 [&](Index item, int worker) { body(item, item * part, smaller(pixels, (item + 1) * part), worker); });
     }
 
 private:
     static constexpr Index rows_at_once = 64;
 
     // V vectors of columns, from column c and element e on.
-    template <int V, class F> CONVSCOPE_INLINE void sum_columns(Index e, Index rows, Index c, const F& value, T* scratch) const {
+    template <int V, class F>
+    CONVSCOPE_INLINE void sum_columns(Index e, Index rows, Index c, const F& value, T* scratch) const {
         Vector<T> total[V] = {};
         for (Index first = 0; first < rows; first += rows_at_once) {
             Vector<T> some[V] = {};
             for (Index r = first; r < smaller(rows, first + rows_at_once); r++)
-                unroll<V>([&](auto v) CONVSCOPE_LAMBDA { some[v] += value(LoadVector{}, e + r * row + v * width<T>, c + v * width<T>); });
+                unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
+                    some[v] += value(LoadVector{}, e + r * row + v * width<T>, c + v * width<T>);
+                });
             unroll<V>([&](auto v) CONVSCOPE_LAMBDA { total[v] += some[v]; });
         }
         unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(scratch + c + v * width<T>, total[v]); });

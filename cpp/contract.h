@@ -16,8 +16,8 @@ typedef ptrdiff_t Index;
 
 // y[n][i][j][o] = bias[o] + sum over c, u, v of x[n][i*stride_y + u*dilation_y - pad_y][j*stride_x + ...][c] * w[o][c][u][v]
 struct ConvShape {
-    Index n, h, w, c;               // input
-    Index oh, ow, k;                // output
+    Index n, h, w, c;  // input
+    Index oh, ow, k;   // output
     Index kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x, groups;
 };
 
@@ -36,19 +36,24 @@ template <class T> struct Functions {
     void (*conv_grad_weight)(const ConvShape&, const T* x, const T* grad, T* dw);
 
     void (*max_pool)(const PoolShape&, const T* x, T* y, int32_t* indices);  // indices may be null
-    bool (*max_pool_grad)(const PoolShape&, const T* grad, const int32_t* indices, T* dx);  // false: an index lies outside
+    bool (*max_pool_grad)(const PoolShape&, const T* grad, const int32_t* indices,
+                          T* dx);  // false: an index lies outside
     void (*avg_pool)(const PoolShape&, const T* x, T* y);
     void (*avg_pool_grad)(const PoolShape&, const T* grad, T* dx);
-    void (*channel_sums)(Index n, Index pixels, Index channels, T divisor, const T* x, T* sums);  // sums[n][c] = sum over p of x[n][p][c] / divisor
-    void (*spread)(Index n, Index pixels, Index channels, T divisor, const T* values, T* x);      // x[n][p][c] = values[n][c] / divisor
+    void (*channel_sums)(Index n, Index pixels, Index channels, T divisor, const T* x,
+                         T* sums);  // sums[n][c] = sum over p of x[n][p][c] / divisor
+    void (*spread)(Index n, Index pixels, Index channels, T divisor, const T* values,
+                   T* x);  // x[n][p][c] = values[n][c] / divisor
 
     // Batch normalisation of x[pixels][channels]; every other array has one value a channel.
-    void (*batch_norm)(Index pixels, Index channels, T eps, const T* x, const T* weight, const T* bias, const T* mean, const T* var, T* y);
+    void (*batch_norm)(Index pixels, Index channels, T eps, const T* x, const T* weight, const T* bias, const T* mean,
+                       const T* var, T* y);
     void (*moments)(Index pixels, Index channels, const T* x, T* mean, T* var);
-    void (*batch_norm_grad)(Index pixels, Index channels, T eps, bool training, const T* grad, const T* x, const T* weight, const T* mean, const T* var,
-                            T* dx, T* dweight, T* dbias);
+    void (*batch_norm_grad)(Index pixels, Index channels, T eps, bool training, const T* grad, const T* x,
+                            const T* weight, const T* mean, const T* var, T* dx, T* dweight, T* dbias);
 
-    void (*linear)(Index rows, Index in, Index out, const T* x, const T* w, const T* bias, T* y);  // x[rows][in] w[out][in] y[rows][out]
+    void (*linear)(Index rows, Index in, Index out, const T* x, const T* w, const T* bias,
+                   T* y);  // x[rows][in] w[out][in] y[rows][out]
     void (*linear_grad_input)(Index rows, Index in, Index out, const T* grad, const T* w, T* dx);
     void (*linear_grad_weight)(Index rows, Index in, Index out, const T* x, const T* grad, T* dw);
 
@@ -58,7 +63,6 @@ template <class T> struct Functions {
     double (*peak)(Index rounds);  // the multiply-adds that so many rounds in registers alone are, once done
 };
 
-// What one build of isa.cpp (an instruction set) offers for both element types.
 // What one build of isa.cpp (an instruction set) offers for both element types.
 struct Isa {
     const char* name;

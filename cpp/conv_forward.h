@@ -13,8 +13,26 @@ template <class T> void pad_bias(const T* bias, Index groups, Index k, Index pad
 }
 
 inline Grid forward_grid(const ConvShape& s, const Tap* taps) {
-    return {s.n, s.h, s.w, s.c, s.c / s.groups, s.oh, s.ow, s.stride_y, s.stride_x, s.kernel_y * s.kernel_x, taps,
-            s.oh, s.ow, s.k, 1, 1, 0, 0, s.k / s.groups, s.groups};
+    return {s.n,
+            s.h,
+            s.w,
+            s.c,
+            s.c / s.groups,
+            s.oh,
+            s.ow,
+            s.stride_y,
+            s.stride_x,
+            s.kernel_y * s.kernel_x,
+            taps,
+            s.oh,
+            s.ow,
+            s.k,
+            1,
+            1,
+            0,
+            0,
+            s.k / s.groups,
+            s.groups};
 }
 
 inline void forward_taps(const ConvShape& s, Tap* taps) {
@@ -33,7 +51,8 @@ template <class T> void conv(const ConvShape& s, const T* x, const T* w, const T
     Scratch<T> packed(s.groups * (shape.size() + shape.padded_k()));
     bool finite = true;
     for (Index g = 0; g < s.groups; g++)
-        finite &= pack<T>({w + g * k * channels * count, k, channels, count, false, nullptr, count}, &packed[g * shape.size()]);
+        finite &= pack<T>({w + g * k * channels * count, k, channels, count, false, nullptr, count},
+                          &packed[g * shape.size()]);
     T* lanes = &packed[s.groups * shape.size()];
     if (bias) pad_bias(bias, s.groups, k, shape.padded_k(), lanes);
     GridConv<T>(forward_grid(s, taps.data()), x, packed.data(), bias ? lanes : nullptr, finite, y).run();

@@ -21,7 +21,8 @@ CONVSCOPE_INLINE bool meets(Index phase, Index pad, Index tap, Index dilation, I
     return true;
 }
 
-template <class T> void grad_input_phase(const ConvShape& s, Index phase_y, Index phase_x, const T* grad, const T* w, T* dx) {
+template <class T>
+void grad_input_phase(const ConvShape& s, Index phase_y, Index phase_x, const T* grad, const T* w, T* dx) {
     const Index count = s.kernel_y * s.kernel_x, channels = s.c / s.groups, k = s.k / s.groups;
     Scratch<Tap> taps(count);
     Scratch<Index> wanted(count);
@@ -38,9 +39,28 @@ template <class T> void grad_input_phase(const ConvShape& s, Index phase_y, Inde
     Scratch<T> packed(s.groups * shape.size());
     bool finite = true;
     for (Index g = 0; g < s.groups; g++)
-        finite &= pack<T>({w + g * k * channels * count, k, channels, count, true, wanted.data(), used}, &packed[g * shape.size()]);
-    const Grid grid{s.n, s.oh, s.ow, s.k, k, ceil_div(s.h - phase_y, s.stride_y), ceil_div(s.w - phase_x, s.stride_x), 1, 1, used, taps.data(),
-                    s.h, s.w, s.c, s.stride_y, s.stride_x, phase_y, phase_x, channels, s.groups};
+        finite &= pack<T>({w + g * k * channels * count, k, channels, count, true, wanted.data(), used},
+                          &packed[g * shape.size()]);
+    const Grid grid{s.n,
+                    s.oh,
+                    s.ow,
+                    s.k,
+                    k,
+                    ceil_div(s.h - phase_y, s.stride_y),
+                    ceil_div(s.w - phase_x, s.stride_x),
+                    1,
+                    1,
+                    used,
+                    taps.data(),
+                    s.h,
+                    s.w,
+                    s.c,
+                    s.stride_y,
+                    s.stride_x,
+                    phase_y,
+                    phase_x,
+                    channels,
+                    s.groups};
     GridConv<T>(grid, grad, packed.data(), nullptr, finite, dx).run();
 }
 
@@ -48,7 +68,12 @@ template <class T> void grad_input_phase(const ConvShape& s, Index phase_y, Inde
 template <class T> class GradInputScatter {
 public:
     GradInputScatter(const ConvShape& s, const T* grad, const T* w, T* dx)
-        : s_(s), grad_(grad), dx_(dx), taps_(s.kernel_y * s.kernel_x), shape_{s.k, taps_ * s.c}, packed_(shape_.size()) {
+        : s_(s),
+          grad_(grad),
+          dx_(dx),
+          taps_(s.kernel_y * s.kernel_x),
+          shape_{s.k, taps_ * s.c},
+          packed_(shape_.size()) {
         // Weights of a product from o to (u, v, c); w has (o, c, u, v).
         Scratch<T> turned(s.k * taps_ * s.c);
         for (Index o = 0; o < s.k; o++)
@@ -62,7 +87,8 @@ public:
         const Index rows = larger<Index>(16, 4 * s_.kernel_y), bands = ceil_div(s_.h, rows);
         const double work = double(s_.n) * s_.oh * s_.ow * shape_.rows * shape_.padded_k() / width<T>;
         const int team = team_size(s_.n * bands, work);
-        const Index most = shape_.pixels(), row = s_.w * s_.c, column = shape_.padded_k(), span = (s_.ow - 1) * s_.stride_x + (s_.kernel_x - 1) * s_.dilation_x + 1;
+        const Index most = shape_.pixels(), row = s_.w * s_.c, column = shape_.padded_k(),
+                    span = (s_.ow - 1) * s_.stride_x + (s_.kernel_x - 1) * s_.dilation_x + 1;
         padded_ = larger(span, s_.pad_x + s_.w);
         const Index sums = rows * padded_ * s_.c + width<T>, scratch = sums + most * column + width<T>;
         Scratch<T> memory(team * scratch);
@@ -76,7 +102,8 @@ public:
                 for (Index j = 0, count; j < s_.ow; j += count) {
                     count = smaller(most, s_.ow - j);
                     multiply(n, i, j, count, products);
-                    for (Index p = 0; p < count; p++) add_up(products + p * column, first, (j + p) * s_.stride_x, begin, end, sum);
+                    for (Index p = 0; p < count; p++)
+                        add_up(products + p * column, first, (j + p) * s_.stride_x, begin, end, sum);
                 }
             }
             for (Index y = begin; y < end; y++)
@@ -95,8 +122,9 @@ private:
         for (Index panel = 0; panel < shape_.count(); panel++) {
             bool add = false;
             for_stretches(1, s_.k, [&](Index, Index taps, Index channel, Index channels) {
-                find_tile<T>(count, shape_.vectors(panel))({in, taps, channel, channels, packed_.data() + shape_.offset(panel) + channel * shape_.row(panel), out,
-                                                            panel * shape_.lanes_most, shape_.row(panel), nullptr, add});
+                find_tile<T>(count, shape_.vectors(panel))(
+                    {in, taps, channel, channels, packed_.data() + shape_.offset(panel) + channel * shape_.row(panel),
+                     out, panel * shape_.lanes_most, shape_.row(panel), nullptr, add});
                 add = true;
             });
         }
@@ -130,7 +158,8 @@ private:
 
 template <class T> void conv_grad_input(const ConvShape& s, const T* grad, const T* w, T* dx) {
     if (is_depthwise(s)) return depthwise_grad_input(s, grad, w, dx);
-    if (s.groups == 1 && s.c < few_channels && s.kernel_y * s.kernel_x > 1 && s.n > 0) return GradInputScatter<T>(s, grad, w, dx).run();
+    if (s.groups == 1 && s.c < few_channels && s.kernel_y * s.kernel_x > 1 && s.n > 0)
+        return GradInputScatter<T>(s, grad, w, dx).run();
     for (Index y = 0; y < smaller(s.stride_y, s.h); y++)
         for (Index x = 0; x < smaller(s.stride_x, s.w); x++) grad_input_phase(s, y, x, grad, w, dx);
 }

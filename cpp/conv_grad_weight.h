@@ -28,8 +28,8 @@ template <class T> struct WeightSumWork {
     Index pixels, first_channel;
     const T* grad;
     Index grad_row;
-    T* sums;            // row c of the tile at sums + c * V vectors
-    bool add;           // to what is there
+    T* sums;   // row c of the tile at sums + c * V vectors
+    bool add;  // to what is there
 };
 
 template <class T, int P, int V> void weight_sums(const WeightSumWork<T>& work) {
@@ -74,7 +74,12 @@ template <class T> WeightSums<T> find_weight_sums(Index channels, Index vectors)
 template <class T> class GradWeight {
 public:
     GradWeight(const Grid& grid, const T* x, const T* grad)
-        : g_(grid), x_(x), grad_(grad), shape_{grid.taps * grid.channels, grid.k}, zeros_(grid.in_pixel), table_(g_, x, zeros_.data()),
+        : g_(grid),
+          x_(x),
+          grad_(grad),
+          shape_{grid.taps * grid.channels, grid.k},
+          zeros_(grid.in_pixel),
+          table_(g_, x, zeros_.data()),
           gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel) {
         for (Index i = 0; i < g_.in_pixel; i++) zeros_[i] = T(0);
         gathered_ = g_.channels < few_channels && g_.taps > 1;
@@ -99,14 +104,23 @@ public:
         Scratch<T> rows(team * copies);
         parallel(items, team, [&](Index item, int worker) {
             const Index part = item / (g_.groups * splits_), group = item / splits_ % g_.groups, split = item % splits_;
-            Block b{group, 0, 0, false, &tables[worker * listed], &pixels[worker * (listed + g_.taps)], nullptr, &rows[worker * copies], nullptr};
+            Block b{group,
+                    0,
+                    0,
+                    false,
+                    &tables[worker * listed],
+                    &pixels[worker * (listed + g_.taps)],
+                    nullptr,
+                    &rows[worker * copies],
+                    nullptr};
             b.listed = b.pixel + listed;
             b.gathered = b.grad + pixel_block * shape_.lanes_most;
             const Index end = g_.pixels() * (part + 1) / parts_;
             for (b.begin = g_.pixels() * part / parts_; b.begin < end; b.begin += b.count, b.add = true) {
                 b.count = smaller(pixel_block, end - b.begin);
                 list(b);
-                for (Index panel = shape_.count() * split / splits_; panel < shape_.count() * (split + 1) / splits_; panel++)
+                for (Index panel = shape_.count() * split / splits_; panel < shape_.count() * (split + 1) / splits_;
+                     panel++)
                     add_block(b, panel, &sums[part * all + group * shape_.size() + shape_.offset(panel)]);
             }
         });
@@ -117,10 +131,10 @@ private:
     // A block of pixels: for each tap those that it finds inside the image.
     struct Block {
         Index group, begin, count;
-        bool add;       // there are sums of earlier blocks
-        const T** x;    // x[tap * pixel_block + i]
-        int* pixel;     // likewise
-        int* listed;    // how many, for each tap
+        bool add;     // there are sums of earlier blocks
+        const T** x;  // x[tap * pixel_block + i]
+        int* pixel;   // likewise
+        int* listed;  // how many, for each tap
         T *grad, *gathered;
     };
 
@@ -129,7 +143,8 @@ private:
         if (gathered_) {
             gather_.rows(at, b.count, b.group, b.gathered);
             for (Index i = 0; i < b.count; i++) {
-                b.x[i] = turned_ ? grad_ + (b.begin + i) * g_.out_pixel + b.group * g_.k : b.gathered + i * gathered_row();
+                b.x[i] =
+                    turned_ ? grad_ + (b.begin + i) * g_.out_pixel + b.group * g_.k : b.gathered + i * gathered_row();
                 b.pixel[i] = int(i);
             }
             b.listed[0] = int(b.count);
@@ -150,7 +165,8 @@ private:
     Index gathered_row() const { return g_.taps * g_.channels; }
 
     void add_block(const Block& b, Index panel, T* sums) const {
-        if (turned_) return add_tiles(b, 0, g_.k, 0, panel, b.gathered + panel * shape_.lanes_most, gathered_row(), sums);
+        if (turned_)
+            return add_tiles(b, 0, g_.k, 0, panel, b.gathered + panel * shape_.lanes_most, gathered_row(), sums);
         const Index row = shape_.row(panel), lanes = shape_.lanes(panel), k = g_.out_pixel;
         const T* grad = grad_ + b.begin * k + b.group * g_.k + panel * shape_.lanes_most;
         Index grad_row = k;
@@ -169,32 +185,37 @@ private:
     }
 
     // All tiles of `channels` broadcast channels under a tap, for one panel of lanes.
-    void add_tiles(const Block& b, Index tap, Index channels, Index first, Index panel, const T* lanes, Index lanes_row, T* sums) const {
+    void add_tiles(const Block& b, Index tap, Index channels, Index first, Index panel, const T* lanes, Index lanes_row,
+                   T* sums) const {
         const Index row = shape_.row(panel), vectors = shape_.vectors(panel);
         const Index most = vectors == 1 ? tile_pixels<1> : vectors == 2 ? tile_pixels<2> : tile_pixels<tile_vectors>;
         const Index tiles = ceil_div(channels, most);
         for (Index i = 0; i < tiles; i++) {
             const Index c = channels * i / tiles, end = channels * (i + 1) / tiles;
-            find_weight_sums<T>(end - c, vectors)({b.x + tap * pixel_block, b.pixel + tap * pixel_block, b.listed[tap], first + c, lanes, lanes_row,
-                                                   sums + c * row, b.add});
+            find_weight_sums<T>(end - c, vectors)({b.x + tap * pixel_block, b.pixel + tap * pixel_block, b.listed[tap],
+                                                   first + c, lanes, lanes_row, sums + c * row, b.add});
         }
     }
 
     // dw from the sums of the parts: [group][panel][tap][channel][lane] -> [group][k][channel][tap], in squares turned in registers.
     void add_parts(T* sums, int team, T* dw) const {
         if (turned_) return add_parts_turned(sums, dw);
-        const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>, row_of_k = g_.channels * g_.taps;
+        const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>,
+                    row_of_k = g_.channels * g_.taps;
         const Index block = 4 * width<T>, blocks = ceil_div(row_of_k, block);
         parallel(g_.groups * vectors * blocks, team, [&](Index item, int) {
-            const Index group = item / (vectors * blocks), vector = item / blocks % vectors, begin = item % blocks * block;
-            const Index panel = vector / per_panel, row = shape_.row(panel), lanes = smaller<Index>(width<T>, g_.k - vector * width<T>);
+            const Index group = item / (vectors * blocks), vector = item / blocks % vectors,
+                        begin = item % blocks * block;
+            const Index panel = vector / per_panel, row = shape_.row(panel),
+                        lanes = smaller<Index>(width<T>, g_.k - vector * width<T>);
             const T* from = sums + group * shape_.size() + shape_.offset(panel) + vector % per_panel * width<T>;
-            T* to = dw + (group * g_.k + vector * width<T>) * row_of_k;
+            T* to = dw + (group * g_.k + vector * width<T>)*row_of_k;
             for (Index e = begin; e < smaller(row_of_k, begin + block); e += width<T>) {
                 const Index count = smaller<Index>(width<T>, row_of_k - e);
                 Vector<T> square[width<T>];
                 for (Index i = 0; i < width<T>; i++) {
-                    const Index channel = smaller(e + i, row_of_k - 1) / g_.taps, tap = smaller(e + i, row_of_k - 1) % g_.taps;
+                    const Index channel = smaller(e + i, row_of_k - 1) / g_.taps,
+                                tap = smaller(e + i, row_of_k - 1) % g_.taps;
                     square[i] = sum_parts(from + (tap * g_.channels + channel) * row);
                 }
                 transpose<T>(square);
@@ -224,7 +245,8 @@ private:
             for (Index e = 0; e < gathered_row(); e++) {
                 const Index panel = e / shape_.lanes_most, tap = e / g_.channels, channel = e % g_.channels;
                 const T* from = sums + group * shape_.size() + shape_.offset(panel) + e % shape_.lanes_most;
-                for (Index k = 0; k < g_.k; k++) dw[((group * g_.k + k) * g_.channels + channel) * g_.taps + tap] = from[k * shape_.row(panel)];
+                for (Index k = 0; k < g_.k; k++)
+                    dw[((group * g_.k + k) * g_.channels + channel) * g_.taps + tap] = from[k * shape_.row(panel)];
             }
     }
 

@@ -20,14 +20,17 @@ constexpr int planar_vectors = 2;
 template <class T> constexpr int most_planar_filters = 2 * width<T> / 3;  // else lanes of filters are full enough
 
 template <class T> bool is_planar(const ConvShape& s) {
-    return s.groups == 1 && s.stride_y == 1 && s.stride_x == 1 && s.c <= 4 && s.k <= most_planar_filters<T> && s.kernel_y * s.kernel_x > 1;
+    return s.groups == 1 && s.stride_y == 1 && s.stride_x == 1 && s.c <= 4 && s.k <= most_planar_filters<T> &&
+           s.kernel_y * s.kernel_x > 1;
 }
 
 // columns[v][position][filter] = bias[filter] + sum over taps of planes[offsets[tap] + v*width + position] * weights[tap][filter]
-template <class T, int K> void planar_tile(const T* planes, const Index* offsets, Index taps, const T* weights, const T* bias, T* columns) {
+template <class T, int K>
+void planar_tile(const T* planes, const Index* offsets, Index taps, const T* weights, const T* bias, T* columns) {
     constexpr int V = planar_vectors, W = width<T>;
     Vector<T> sums[K][V];
-    unroll<K>([&](auto k) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[k][v] = broadcast(bias[k]); }); });
+    unroll<K>([&](auto k)
+                  CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[k][v] = broadcast(bias[k]); }); });
     for (Index t = 0; t < taps; t++, weights += K) {
         const T* from = planes + offsets[t];
         Vector<T> x[V];
@@ -56,8 +59,14 @@ template <class T, int K = most_planar_filters<T>> PlanarTile<T> find_planar_til
 template <class T> class PlanarConv {
 public:
     PlanarConv(const ConvShape& s, const T* x, const T* w, const T* bias, T* y)
-        : s_(s), x_(x), y_(y), taps_(s.c * s.kernel_y * s.kernel_x), row_(s.ow + (s.kernel_x - 1) * s.dilation_x),
-          weights_(taps_ * s.k), bias_(s.k), tile_(find_planar_tile<T>(s.k)) {
+        : s_(s),
+          x_(x),
+          y_(y),
+          taps_(s.c * s.kernel_y * s.kernel_x),
+          row_(s.ow + (s.kernel_x - 1) * s.dilation_x),
+          weights_(taps_ * s.k),
+          bias_(s.k),
+          tile_(find_planar_tile<T>(s.k)) {
         for (Index t = 0; t < taps_; t++)
             for (Index k = 0; k < s.k; k++) weights_[t * s.k + k] = w[k * taps_ + t];
         for (Index k = 0; k < s.k; k++) bias_[k] = bias ? bias[k] : T(0);
@@ -72,7 +81,8 @@ public:
         Scratch<Index> offsets(taps_);
         for (Index t = 0, c = 0; c < s_.c; c++)
             for (Index u = 0; u < s_.kernel_y; u++)
-                for (Index v = 0; v < s_.kernel_x; v++) offsets[t++] = c * plane + u * s_.dilation_y * row_ + v * s_.dilation_x;
+                for (Index v = 0; v < s_.kernel_x; v++)
+                    offsets[t++] = c * plane + u * s_.dilation_y * row_ + v * s_.dilation_x;
         const Index each = s_.c * plane + slack, items = s_.n * bands;
         const int team = team_size(items, work);
         Scratch<T> planes(team * each);

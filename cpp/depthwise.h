@@ -16,7 +16,9 @@ constexpr int depthwise_pixels = 8;
 inline bool is_depthwise(const ConvShape& s) { return s.groups == s.c && s.k == s.c && s.c > 1; }
 
 // out[p][c] = bias[c] + sum over t of in[t*P + p][c] * weights[t][c], for one vector of channels or its first `count`.
-template <class T, int P> CONVSCOPE_INLINE void depthwise_vector(const T* const* in, Index taps, const T* weights, Index row, Vector<T> bias, Index c, T* const* out, Index count) {
+template <class T, int P>
+CONVSCOPE_INLINE void depthwise_vector(const T* const* in, Index taps, const T* weights, Index row, Vector<T> bias,
+                                       Index c, T* const* out, Index count) {
     Vector<T> sums[P];
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] = Vector<T>{}; });
     for (Index t = 0; t < taps; t++, in += P) {
@@ -34,9 +36,12 @@ template <class T, int P> CONVSCOPE_INLINE void depthwise_vector(const T* const*
     });
 }
 
-template <class T, int P> void depthwise_tile(const T* const* in, Index taps, const T* weights, Index row, const T* bias, Index channels, T* const* out) {
+template <class T, int P>
+void depthwise_tile(const T* const* in, Index taps, const T* weights, Index row, const T* bias, Index channels,
+                    T* const* out) {
     if (channels < width<T>)
-        return depthwise_vector<T, P>(in, taps, weights, row, bias ? load_first(bias, channels) : Vector<T>{}, 0, out, channels);
+        return depthwise_vector<T, P>(in, taps, weights, row, bias ? load_first(bias, channels) : Vector<T>{}, 0, out,
+                                      channels);
     for (Index c = 0; c < channels; c += width<T>) {
         const Index at = smaller<Index>(c, channels - width<T>);
         depthwise_vector<T, P>(in, taps, weights, row, bias ? load(bias + at) : Vector<T>{}, at, out, width<T>);
@@ -72,7 +77,8 @@ template <class T> void run_depthwise(const Grid& g, const T* x, const T* weight
 }
 
 // turned[i][c] = w[c][offsets[i]]
-template <class T> void turn_depthwise(const ConvShape& s, const Index* offsets, Index taps, const T* w, Index row, T* turned) {
+template <class T>
+void turn_depthwise(const ConvShape& s, const Index* offsets, Index taps, const T* w, Index row, T* turned) {
     const Index count = s.kernel_y * s.kernel_x;
     for (Index i = 0; i < taps; i++) {
         for (Index c = 0; c < s.c; c++) turned[i * row + c] = w[c * count + offsets[i]];
@@ -81,7 +87,8 @@ template <class T> void turn_depthwise(const ConvShape& s, const Index* offsets,
 }
 
 inline Grid depthwise_grid(const ConvShape& s, const Tap* taps) {
-    return {s.n, s.h, s.w, s.c, s.c, s.oh, s.ow, s.stride_y, s.stride_x, s.kernel_y * s.kernel_x, taps, s.oh, s.ow, s.c, 1, 1, 0, 0, s.c, 1};
+    return {s.n,  s.h,  s.w,  s.c, s.c, s.oh, s.ow, s.stride_y, s.stride_x, s.kernel_y * s.kernel_x,
+            taps, s.oh, s.ow, s.c, 1,   1,    0,    0,          s.c,        1};
 }
 
 template <class T> void depthwise(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
@@ -107,14 +114,33 @@ template <class T> void depthwise_grad_input(const ConvShape& s, const T* grad, 
         for (Index x = 0; x < smaller(s.stride_x, s.w); x++) {
             Index used = 0;
             for (Index t = 0; t < count; t++) {
-                const Index down = y + s.pad_y - t / s.kernel_x * s.dilation_y, across = x + s.pad_x - t % s.kernel_x * s.dilation_x;
+                const Index down = y + s.pad_y - t / s.kernel_x * s.dilation_y,
+                            across = x + s.pad_x - t % s.kernel_x * s.dilation_x;
                 if (down % s.stride_y != 0 || across % s.stride_x != 0) continue;
                 taps[used] = {down / s.stride_y, across / s.stride_x};
                 offsets[used++] = t;
             }
             turn_depthwise(s, offsets.data(), used, w, row, turned.data());
-            const Grid grid{s.n, s.oh, s.ow, s.c, s.c, ceil_div(s.h - y, s.stride_y), ceil_div(s.w - x, s.stride_x), 1, 1, used, taps.data(),
-                            s.h, s.w, s.c, s.stride_y, s.stride_x, y, x, s.c, 1};
+            const Grid grid{s.n,
+                            s.oh,
+                            s.ow,
+                            s.c,
+                            s.c,
+                            ceil_div(s.h - y, s.stride_y),
+                            ceil_div(s.w - x, s.stride_x),
+                            1,
+                            1,
+                            used,
+                            taps.data(),
+                            s.h,
+                            s.w,
+                            s.c,
+                            s.stride_y,
+                            s.stride_x,
+                            y,
+                            x,
+                            s.c,
+                            1};
             run_depthwise<T>(grid, grad, turned.data(), row, nullptr, dx);
         }
 }
@@ -122,7 +148,9 @@ template <class T> void depthwise_grad_input(const ConvShape& s, const T* grad, 
 constexpr int depthwise_taps = 9;  // summed in registers together
 
 // sums[t][c] += sum over p of in[t*stride + p][c] * grad[p][c], for G taps and one vector of channels or its first `count`.
-template <class T, int G> void depthwise_sums(const T* const* in, Index stride, Index pixels, Index c, const T* grad, Index row, T* sums, Index count) {
+template <class T, int G>
+void depthwise_sums(const T* const* in, Index stride, Index pixels, Index c, const T* grad, Index row, T* sums,
+                    Index count) {
     Vector<T> total[G];
     unroll<G>([&](auto t) CONVSCOPE_LAMBDA { total[t] = Vector<T>{}; });
     if (count == width<T>) {
@@ -136,7 +164,9 @@ template <class T, int G> void depthwise_sums(const T* const* in, Index stride, 
             const Vector<T> g = load_first(grad + p * row + c, count);
             unroll<G>([&](auto t) CONVSCOPE_LAMBDA { total[t] += load_first(in[t * stride + p] + c, count) * g; });
         }
-        unroll<G>([&](auto t) CONVSCOPE_LAMBDA { store_first(sums + t * row + c, load_first(sums + t * row + c, count) + total[t], count); });
+        unroll<G>([&](auto t) CONVSCOPE_LAMBDA {
+            store_first(sums + t * row + c, load_first(sums + t * row + c, count) + total[t], count);
+        });
     }
 }
 
@@ -154,7 +184,8 @@ template <class T, int G = depthwise_taps> DepthwiseSums<T> find_depthwise_sums(
 template <class T> void depthwise_grad_weight(const ConvShape& s, const T* x, const T* grad, T* dw) {
     const Index count = s.kernel_y * s.kernel_x, pixels = s.n * s.oh * s.ow, block = 128;
     Scratch<Tap> taps(count);
-    for (Index t = 0; t < count; t++) taps[t] = {t / s.kernel_x * s.dilation_y - s.pad_y, t % s.kernel_x * s.dilation_x - s.pad_x};
+    for (Index t = 0; t < count; t++)
+        taps[t] = {t / s.kernel_x * s.dilation_y - s.pad_y, t % s.kernel_x * s.dilation_x - s.pad_x};
     const Grid grid = depthwise_grid(s, taps.data());
     Scratch<T> zeros(s.c);
     for (Index c = 0; c < s.c; c++) zeros[c] = T(0);
@@ -180,7 +211,8 @@ template <class T> void depthwise_grad_weight(const ConvShape& s, const T* x, co
                 const Index lanes = smaller<Index>(width<T>, last - c);
                 for (Index t = 0, more; t < count; t += more) {
                     more = smaller<Index>(depthwise_taps, count - t);
-                    find_depthwise_sums<T>(more)(in + t * block, block, n, c, grad + begin * s.c, s.c, to + t * s.c, lanes);
+                    find_depthwise_sums<T>(more)(in + t * block, block, n, c, grad + begin * s.c, s.c, to + t * s.c,
+                                                 lanes);
                 }
             }
         }

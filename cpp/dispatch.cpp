@@ -7,10 +7,10 @@
 namespace convscope {
 
 // Each build of isa.cpp defines one of these, for one instruction set and element type.
-#define CONVSCOPE_DECLARE(set)                         \
-    namespace set {                                    \
-    const Functions<float>& functions_of(float);       \
-    const Functions<double>& functions_of(double);     \
+#define CONVSCOPE_DECLARE(set)                     \
+    namespace set {                                \
+    const Functions<float>& functions_of(float);   \
+    const Functions<double>& functions_of(double); \
     }
 #if defined(__x86_64__) || defined(_M_X64)
 CONVSCOPE_DECLARE(v2)

@@ -26,12 +26,14 @@ constexpr Index tiles_in_group = 16;
 template <class F> CONVSCOPE_INLINE void for_stretches(Index taps, Index channels, F&& f) {
     if (channels <= longest_sum || taps == 0) {  // no taps: once, with nothing to add, so that every output is written
         const Index parts = larger<Index>(1, smaller(taps, ceil_div(taps * channels, longest_sum)));
-        for (Index i = 0; i < parts; i++) f(taps * i / parts, taps * (i + 1) / parts - taps * i / parts, Index(0), channels);
+        for (Index i = 0; i < parts; i++)
+            f(taps * i / parts, taps * (i + 1) / parts - taps * i / parts, Index(0), channels);
         return;
     }
     const Index parts = ceil_div(channels, longest_sum);
     for (Index t = 0; t < taps; t++)
-        for (Index i = 0; i < parts; i++) f(t, Index(1), channels * i / parts, channels * (i + 1) / parts - channels * i / parts);
+        for (Index i = 0; i < parts; i++)
+            f(t, Index(1), channels * i / parts, channels * (i + 1) / parts - channels * i / parts);
 }
 
 // Copies the channels of a group under all taps side by side.
@@ -58,7 +60,8 @@ public:
                 const T* from = x_ + at.in + group * g_.channels;
                 for (Index r = 0; r < count_; r++) to = copy_run(from + runs_[r].offset, runs_[r].length, to);
             } else {
-                for (Index t = 0; t < g_.taps; t++, to += g_.channels) copy_few(to, table_.address(at, t) + group * g_.channels, g_.channels);
+                for (Index t = 0; t < g_.taps; t++, to += g_.channels)
+                    copy_few(to, table_.address(at, t) + group * g_.channels, g_.channels);
             }
         }
     }
@@ -88,8 +91,15 @@ template <class T> class GridConv {
 public:
     // `weights` are packed for every group one after the other, `bias` (null or one value a lane) as well.
     GridConv(const Grid& grid, const T* x, const T* weights, const T* bias, bool skip_padding, T* y)
-        : g_(grid), shape_{grid.taps * grid.channels, grid.k}, x_(x), weights_(weights), bias_(bias), y_(y),
-          skip_padding_(skip_padding), zeros_(larger<Index>(1, grid.in_pixel)), table_(g_, x, zeros_.data()),
+        : g_(grid),
+          shape_{grid.taps * grid.channels, grid.k},
+          x_(x),
+          weights_(weights),
+          bias_(bias),
+          y_(y),
+          skip_padding_(skip_padding),
+          zeros_(larger<Index>(1, grid.in_pixel)),
+          table_(g_, x, zeros_.data()),
           gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel) {
         for (Index i = 0; i < g_.in_pixel; i++) zeros_[i] = T(0);
         most_ = shape_.pixels();
@@ -117,14 +127,16 @@ public:
         Scratch<T*> outs(team * pixels_most);
         Scratch<T> rows(team * copies);
         parallel(items, team, [&](Index item, int worker) {
-            const Index bundle = item / (splits * g_.groups), split = item / g_.groups % splits, group = item % g_.groups;
+            const Index bundle = item / (splits * g_.groups), split = item / g_.groups % splits,
+                        group = item % g_.groups;
             Bundle b;
             b.group = group;
             b.in = &tables[worker * pointers];
             b.out = &outs[worker * pixels_most];
             b.rows = &rows[worker * copies];
             prepare(b, pixels * bundle / bundles, pixels * (bundle + 1) / bundles);
-            for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) compute(b, panel);
+            for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++)
+                compute(b, panel);
         });
     }
 
@@ -188,9 +200,11 @@ private:
             for (Index i = 0; i < b.tiles; i++) {
                 const Index count = b.start[i + 1] - b.start[i];
                 const T* const* in = b.in + b.start[i] * taps + tap * count;
-                if (taps == 1 && !gathered_ && !copied_ && panel == 0 && i + 1 < b.tiles) fetch_ahead(b, i + 1, channel, channel_count);
-                find_tile<T>(count, vectors)({in, tap_count, base + channel, channel_count, weights + (tap * channels + channel) * row,
-                                              b.out + b.start[i], panel * shape_.lanes_most, shape_.lanes(panel), add ? nullptr : bias, add});
+                if (taps == 1 && !gathered_ && !copied_ && panel == 0 && i + 1 < b.tiles)
+                    fetch_ahead(b, i + 1, channel, channel_count);
+                find_tile<T>(count, vectors)(
+                    {in, tap_count, base + channel, channel_count, weights + (tap * channels + channel) * row,
+                     b.out + b.start[i], panel * shape_.lanes_most, shape_.lanes(panel), add ? nullptr : bias, add});
             }
             add = true;
         });

@@ -16,12 +16,15 @@ template <class T> double peak(Index rounds) {
     constexpr int P = tile_pixels<tile_vectors>, V = tile_vectors;
     T source[V + 1] = {T(0.25), T(0.5)};
     Vector<T> sums[P][V], w[V];
-    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = broadcast(T(p * V + v)); }); });
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = broadcast(T(p * V + v)); });
+    });
     for (Index i = 0; i < rounds; i++) {
         asm volatile("" : : "r"(source) : "memory");  // as far as the compiler knows, the factors have changed
         const Vector<T> x = broadcast(source[V]);
         unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = broadcast(source[v]); });
-        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += x * w[v]; }); });
+        unroll<P>([&](auto p)
+                      CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += x * w[v]; }); });
     }
     Vector<T> total = {};
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { total += sums[p][v]; }); });
@@ -35,12 +38,12 @@ template <class T> double peak(Index rounds) {
 const Functions<CONVSCOPE_ELEMENT>& functions_of(CONVSCOPE_ELEMENT) {
     typedef CONVSCOPE_ELEMENT T;
     static const Functions<T> functions = {
-        conv<T>, conv_grad_input<T>, conv_grad_weight<T>,
-        max_pool<T>, max_pool_grad<T>, avg_pool<T>, avg_pool_grad<T>, channel_sums<T>, spread<T>,
-        batch_norm<T>, moments<T>, batch_norm_grad<T>,
-        linear<T>, linear_grad_input<T>, linear_grad_weight<T>,
-        relu<T>, relu_grad<T>,
-        peak<T>,
+        conv<T>,          conv_grad_input<T>,   conv_grad_weight<T>,
+        max_pool<T>,      max_pool_grad<T>,     avg_pool<T>,
+        avg_pool_grad<T>, channel_sums<T>,      spread<T>,
+        batch_norm<T>,    moments<T>,           batch_norm_grad<T>,
+        linear<T>,        linear_grad_input<T>, linear_grad_weight<T>,
+        relu<T>,          relu_grad<T>,         peak<T>,
     };
     return functions;
 }

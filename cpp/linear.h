@@ -36,7 +36,8 @@ template <class T> void linear(Index rows, Index in, Index out, const T* x, cons
         const Index block = 16, blocks = ceil_div(out, block);
         parallel(blocks, team_size(blocks, work), [&](Index item, int) {
             for (Index o = item * block; o < smaller(out, (item + 1) * block); o++)
-                for (Index n = 0; n < rows; n++) y[n * out + o] = dot(x + n * in, w + o * in, in) + (bias ? bias[o] : T(0));
+                for (Index n = 0; n < rows; n++)
+                    y[n * out + o] = dot(x + n * in, w + o * in, in) + (bias ? bias[o] : T(0));
         });
         return;
     }
@@ -45,7 +46,8 @@ template <class T> void linear(Index rows, Index in, Index out, const T* x, cons
     pack<T>({w, out, in, 1, false, nullptr, 1}, packed.data());
     if (bias) pad_bias(bias, 1, out, shape.padded_k(), &packed[shape.size()]);
     const Tap tap{0, 0};
-    GridConv<T>(product_grid(rows, in, out, &tap), x, packed.data(), bias ? &packed[shape.size()] : nullptr, false, y).run();
+    GridConv<T>(product_grid(rows, in, out, &tap), x, packed.data(), bias ? &packed[shape.size()] : nullptr, false, y)
+        .run();
 }
 
 template <class T> void linear_grad_input(Index rows, Index in, Index out, const T* grad, const T* w, T* dx) {

@@ -61,7 +61,8 @@ void* take_scratch(size_t bytes) {
         std::lock_guard<std::mutex> hold(kept.lock);
         int best = -1;
         for (int i = 0; i < kept.count; i++)
-            if (size_of(kept.blocks[i]) >= bytes && (best < 0 || size_of(kept.blocks[i]) < size_of(kept.blocks[best]))) best = i;
+            if (size_of(kept.blocks[i]) >= bytes && (best < 0 || size_of(kept.blocks[i]) < size_of(kept.blocks[best])))
+                best = i;
         if (best >= 0) {
             void* block = kept.blocks[best];
             kept.blocks[best] = kept.blocks[--kept.count];

@@ -25,14 +25,14 @@ constexpr int most_tile_pixels = tile_pixels<1>;
 
 // What one call of a tile does: out[p][k] (+)= bias[k] + sum over taps t, channels c of in[t*P + p][c] * weights[t][c][k]
 template <class T> struct TileWork {
-    const T* const* in;   // in[t*P + p]; in[t*P] null: tap t lies in the padding for the whole tile
+    const T* const* in;  // in[t*P + p]; in[t*P] null: tap t lies in the padding for the whole tile
     Index taps;
     Index first_channel, channels;
     const T* weights;
-    T* const* out;        // out[p]
+    T* const* out;            // out[p]
     Index first_lane, lanes;  // the output channels written: out[p][first_lane ... first_lane + lanes)
-    const T* bias;        // a value for every lane of the panel, or null
-    bool add;             // to what is there
+    const T* bias;            // a value for every lane of the panel, or null
+    bool add;                 // to what is there
 };
 
 template <class T, int P, int V> void tile(const TileWork<T>& work) {
@@ -62,11 +62,16 @@ template <class T, int P, int V> void tile(const TileWork<T>& work) {
         for (; c < end; c++, weights += V * W) step(c, weights);
     }
 
-    if (work.bias) unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += load(work.bias + v * W); }); });
+    if (work.bias)
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += load(work.bias + v * W); });
+        });
     if (work.lanes == V * W) {
         unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
             T* out = work.out[p] + work.first_lane;
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(out + v * W, work.add ? load(out + v * W) + sums[p][v] : sums[p][v]); });
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
+                store(out + v * W, work.add ? load(out + v * W) + sums[p][v] : sums[p][v]);
+            });
         });
         return;
     }

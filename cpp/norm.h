@@ -12,7 +12,8 @@ inline float square_root(float x) { return __builtin_sqrtf(x); }
 inline double square_root(double x) { return __builtin_sqrt(x); }
 
 template <class T>
-void batch_norm(Index pixels, Index channels, T eps, const T* x, const T* weight, const T* bias, const T* mean, const T* var, T* y) {
+void batch_norm(Index pixels, Index channels, T eps, const T* x, const T* weight, const T* bias, const T* mean,
+                const T* var, T* y) {
     const Columns<T> columns(pixels, channels);
     const Index row = columns.row;
     Scratch<T> memory(3 * row + channels);
@@ -20,29 +21,44 @@ void batch_norm(Index pixels, Index channels, T eps, const T* x, const T* weight
     for (Index c = 0; c < channels; c++) slope[c] = weight[c] / square_root(var[c] + eps);
     columns.repeat(mean, means), columns.repeat(slope, slopes), columns.repeat(bias, shifts);
     columns.parallel_parts([&](Index, Index begin, Index end, int) {
-        columns.map(begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return (at(x + e) - at(means + c)) * at(slopes + c) + at(shifts + c); }, y);
+        columns.map(
+            begin, end,
+            [=](auto at, Index e, Index c)
+                CONVSCOPE_LAMBDA { return (at(x + e) - at(means + c)) * at(slopes + c) + at(shifts + c); },
+            y);
     });
 }
 
 template <class T> void moments(Index pixels, Index channels, const T* x, T* mean, T* var) {
     const Columns<T> columns(pixels, channels);
     const Index parts = columns.parts(), row = columns.row;
-    Scratch<T> found(parts * 3 * channels);  // of each part: its mean, nearly; sum of distances from that; sum of their squares
+    Scratch<T> found(parts * 3 *
+                     channels);  // of each part: its mean, nearly; sum of distances from that; sum of their squares
     Scratch<T> memory(columns.team(parts) * 2 * row);
     columns.parallel_parts([&](Index part, Index begin, Index end, int worker) {
         T *scratch = &memory[worker * 2 * row], *centers = scratch + row, *center = &found[part * 3 * channels];
         columns.sum(begin, end, [=](auto at, Index e, Index) CONVSCOPE_LAMBDA { return at(x + e); }, scratch, center);
         for (Index c = 0; c < channels; c++) center[c] /= T(end - begin);
         columns.repeat(center, centers);
-        columns.sum(begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return at(x + e) - at(centers + c); }, scratch, center + channels);
-        columns.sum(begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { const auto d = at(x + e) - at(centers + c); return d * d; }, scratch, center + 2 * channels);
+        columns.sum(
+            begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return at(x + e) - at(centers + c); },
+            scratch, center + channels);
+        columns.sum(
+            begin, end,
+            [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA {
+                const auto d = at(x + e) - at(centers + c);
+                return d * d;
+            },
+            scratch, center + 2 * channels);
     });
     Scratch<double> merged(2 * channels);
     double *means = merged.data(), *squares = means + channels;
     for (Index c = 0; c < 2 * channels; c++) means[c] = 0;
     for (Index part = 0; part < parts; part++) {
-        const T *center = &found[part * 3 * channels], *distances = center + channels, *distances_squared = distances + channels;
-        const double count = double(part * columns.part), more = double(smaller(pixels, (part + 1) * columns.part)) - count;
+        const T *center = &found[part * 3 * channels], *distances = center + channels,
+                *distances_squared = distances + channels;
+        const double count = double(part * columns.part),
+                     more = double(smaller(pixels, (part + 1) * columns.part)) - count;
         const double share = more / (count + more);
         for (Index c = 0; c < channels; c++) {
             const double off = distances[c] / more, distance = center[c] + off - means[c];
@@ -56,21 +72,25 @@ template <class T> void moments(Index pixels, Index channels, const T* x, T* mea
 // dbias = sum of grad, dweight = sum of grad * normalised, and
 // dx = (grad - dbias/M - normalised * dweight/M) * weight / sqrt(var + eps), without the middle terms outside training.
 template <class T>
-void batch_norm_grad(Index pixels, Index channels, T eps, bool training, const T* grad, const T* x, const T* weight, const T* mean, const T* var,
-                     T* dx, T* dweight, T* dbias) {
+void batch_norm_grad(Index pixels, Index channels, T eps, bool training, const T* grad, const T* x, const T* weight,
+                     const T* mean, const T* var, T* dx, T* dweight, T* dbias) {
     const Columns<T> columns(pixels, channels);
     const Index parts = columns.parts(), row = columns.row;
     Scratch<T> found(parts * 2 * channels), values(3 * channels), rows(4 * row);
     Scratch<T> memory(columns.team(parts) * row);
     T *inverse = values.data(), *slope = inverse + channels, *share = slope + channels;
     T *means = rows.data(), *slopes = means + row, *shares = slopes + row, *biases = shares + row;
-    for (Index c = 0; c < channels; c++) inverse[c] = T(1) / square_root(var[c] + eps), slope[c] = weight[c] * inverse[c];
+    for (Index c = 0; c < channels; c++)
+        inverse[c] = T(1) / square_root(var[c] + eps), slope[c] = weight[c] * inverse[c];
     columns.repeat(mean, means), columns.repeat(slope, slopes);
 
     columns.parallel_parts([&](Index part, Index begin, Index end, int worker) {
         T *scratch = &memory[worker * row], *to = &found[part * 2 * channels];
         columns.sum(begin, end, [=](auto at, Index e, Index) CONVSCOPE_LAMBDA { return at(grad + e); }, scratch, to);
-        columns.sum(begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return at(grad + e) * (at(x + e) - at(means + c)); }, scratch, to + channels);
+        columns.sum(
+            begin, end,
+            [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return at(grad + e) * (at(x + e) - at(means + c)); },
+            scratch, to + channels);
     });
     for (Index c = 0; c < channels; c++) {
         double sum = 0, product = 0;
@@ -85,11 +105,17 @@ void batch_norm_grad(Index pixels, Index channels, T eps, bool training, const T
     for (Index i = 0; i < row; i++) biases[i] = dbias[i % channels] / T(pixels);
     columns.parallel_parts([&](Index, Index begin, Index end, int) {
         if (training)
-            columns.map(begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA {
-                return (at(grad + e) - at(biases + c) - (at(x + e) - at(means + c)) * at(shares + c)) * at(slopes + c);
-            }, dx);
+            columns.map(
+                begin, end,
+                [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA {
+                    return (at(grad + e) - at(biases + c) - (at(x + e) - at(means + c)) * at(shares + c)) *
+                           at(slopes + c);
+                },
+                dx);
         else
-            columns.map(begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return at(grad + e) * at(slopes + c); }, dx);
+            columns.map(
+                begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return at(grad + e) * at(slopes + c); },
+                dx);
     });
 }
 
@@ -102,8 +128,10 @@ template <class T> void channel_sums(Index n, Index pixels, Index channels, T di
     parallel(n * parts, team, [&](Index item, int worker) {
         const T* from = x + item / parts * image;
         const Index begin = item % parts * columns.part;
-        columns.sum(begin, smaller(pixels, begin + columns.part), [=](auto at, Index e, Index) CONVSCOPE_LAMBDA { return at(from + e); },
-                    &memory[worker * columns.row], &found[item * channels]);
+        columns.sum(
+            begin, smaller(pixels, begin + columns.part),
+            [=](auto at, Index e, Index) CONVSCOPE_LAMBDA { return at(from + e); }, &memory[worker * columns.row],
+            &found[item * channels]);
     });
     for (Index i = 0; i < n; i++)
         for (Index c = 0; c < channels; c++) {

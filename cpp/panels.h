@@ -22,10 +22,10 @@ template <class T> struct PanelShape {
     Index rows, k;
 
     Index count() const { return ceil_div(k, lanes_most); }
-    Index lanes(Index panel) const { return smaller(lanes_most, k - panel * lanes_most); }             // that are real
+    Index lanes(Index panel) const { return smaller(lanes_most, k - panel * lanes_most); }  // that are real
     Index vectors(Index panel) const { return ceil_div(lanes(panel), width<T>); }
-    Index row(Index panel) const { return vectors(panel) * width<T>; }                                 // elements
-    Index offset(Index panel) const { return panel * lanes_most * rows; }                              // of its first row
+    Index row(Index panel) const { return vectors(panel) * width<T>; }     // elements
+    Index offset(Index panel) const { return panel * lanes_most * rows; }  // of its first row
     Index padded_k() const { return ceil_div(k, width<T>) * width<T>; }
     Index size() const { return rows * padded_k(); }
     // As wide a tile as the widest panel leaves registers for.
@@ -46,8 +46,10 @@ template <class T> struct WeightSource {
     Index wanted;
 
     const T* end() const { return w + k * channels * taps; }
-    Index rows() const { return turned ? k : channels; }   // under each tap
-    PanelShape<T> shape() const { return turned ? PanelShape<T>{wanted * k, channels} : PanelShape<T>{taps * channels, k}; }
+    Index rows() const { return turned ? k : channels; }  // under each tap
+    PanelShape<T> shape() const {
+        return turned ? PanelShape<T>{wanted * k, channels} : PanelShape<T>{taps * channels, k};
+    }
 };
 
 // Puts packed rows in their places and notes whether all that went by was finite.
@@ -68,7 +70,9 @@ template <class T> struct PanelWriter {
 };
 
 // A row of w is contiguous over (channel, tap): squares of it are turned, a lane for each k.
-template <class T> void pack_straight(const WeightSource<T>& s, Index first, Index lanes, Index vector, Index begin, Index end, PanelWriter<T>& writer) {
+template <class T>
+void pack_straight(const WeightSource<T>& s, Index first, Index lanes, Index vector, Index begin, Index end,
+                   PanelWriter<T>& writer) {
     Index channel = begin, tap = 0;
     const Index stride = s.channels * s.taps;
     for (Index e = begin * s.taps; e < end * s.taps; e += width<T>) {
@@ -83,7 +87,9 @@ template <class T> void pack_straight(const WeightSource<T>& s, Index first, Ind
 }
 
 // For one k, w is contiguous over (channel, tap): squares are turned, a lane for each channel.
-template <class T> void pack_turned(const WeightSource<T>& s, Index first, Index lanes, Index vector, Index begin, Index end, PanelWriter<T>& writer) {
+template <class T>
+void pack_turned(const WeightSource<T>& s, Index first, Index lanes, Index vector, Index begin, Index end,
+                 PanelWriter<T>& writer) {
     for (Index k = begin; k < end; k++) {
         const T* from = s.w + (k * s.channels + first) * s.taps;
         if (s.taps == 1) {
@@ -103,13 +109,15 @@ template <class T> void pack_turned(const WeightSource<T>& s, Index first, Index
 // be skipped.
 template <class T> bool pack(const WeightSource<T>& source, T* to) {
     const PanelShape<T> shape = source.shape();
-    const Index block = larger<Index>(width<T>, 256 / larger<Index>(1, source.taps)), blocks = ceil_div(source.rows(), block), items = shape.count() * blocks;
+    const Index block = larger<Index>(width<T>, 256 / larger<Index>(1, source.taps)),
+                blocks = ceil_div(source.rows(), block), items = shape.count() * blocks;
     int infinite = 0;
     parallel(items, team_size(items, double(shape.size()) / 4), [&](Index item, int) {
         const Index panel = item / blocks, begin = item % blocks * block, end = smaller(source.rows(), begin + block);
         PanelWriter<T> writer{to + shape.offset(panel), shape.row(panel), source.rows()};
         for (Index vector = 0; vector < shape.vectors(panel); vector++) {
-            const Index first = panel * shape.lanes_most + vector * width<T>, lanes = smaller<Index>(width<T>, shape.k - first);
+            const Index first = panel * shape.lanes_most + vector * width<T>,
+                        lanes = smaller<Index>(width<T>, shape.k - first);
             if (source.turned)
                 pack_turned(source, first, lanes, vector, begin, end, writer);
             else

@@ -8,8 +8,9 @@ namespace convscope::CONVSCOPE_ISA {
 
 // body(item, worker) for every item, on `team` workers (see team_size); what an item computes must not depend on its worker.
 template <class Body> void parallel(Index items, int team, const Body& body) {
-    run_items(items, team, [](void* context, Index item, int worker) { (*static_cast<const Body*>(context))(item, worker); },
-              const_cast<Body*>(&body));
+    run_items(
+        items, team, [](void* context, Index item, int worker) { (*static_cast<const Body*>(context))(item, worker); },
+        const_cast<Body*>(&body));
 }
 
 // Memory for the length of a scope.

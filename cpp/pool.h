@@ -13,7 +13,8 @@ namespace convscope::CONVSCOPE_ISA {
 struct Reach {
     Index start, begin, end;
 
-    Reach(Index output, Index stride, Index pad, Index kernel, Index dilation, Index size) : start(output * stride - pad) {
+    Reach(Index output, Index stride, Index pad, Index kernel, Index dilation, Index size)
+        : start(output * stride - pad) {
         begin = start < 0 ? smaller(kernel, ceil_div(-start, dilation)) : 0;
         end = start >= size ? begin : smaller(kernel, ceil_div(size - start, dilation));
         end = larger(begin, end);
@@ -23,7 +24,9 @@ struct Reach {
 inline Reach rows_of(const PoolShape& s, Index i) { return {i, s.stride_y, s.pad_y, s.kernel_y, s.dilation_y, s.h}; }
 inline Reach columns_of(const PoolShape& s, Index j) { return {j, s.stride_x, s.pad_x, s.kernel_x, s.dilation_x, s.w}; }
 
-template <class T> CONVSCOPE_INLINE Vector<T> load_lanes(const T* p, Index count, const T* end) { return p + width<T> <= end ? load(p) : load_first(p, count); }
+template <class T> CONVSCOPE_INLINE Vector<T> load_lanes(const T* p, Index count, const T* end) {
+    return p + width<T> <= end ? load(p) : load_first(p, count);
+}
 template <class T> CONVSCOPE_INLINE void store_lanes(T* p, Vector<T> v, Index count, const T* end) {
     if (p + width<T> <= end)
         store(p, v);
@@ -34,15 +37,21 @@ template <class T> CONVSCOPE_INLINE void store_lanes(T* p, Vector<T> v, Index co
 // f(n, i) for each row of output pixels.
 template <class T, class F> void parallel_output_rows(const PoolShape& s, const F& f) {
     const Index rows = s.n * s.oh;
-    parallel(rows, team_size(rows, double(rows) * s.ow * s.kernel_y * s.kernel_x * ceil_div(s.c, width<T>)), [&](Index item, int) { f(item / s.oh, item % s.oh); });
+    parallel(rows, team_size(rows, double(rows) * s.ow * s.kernel_y * s.kernel_x * ceil_div(s.c, width<T>)),
+             [&](Index item, int) { f(item / s.oh, item % s.oh); });
 }
 
-template <class T> struct SameSizeInteger { typedef int32_t Type; };
-template <> struct SameSizeInteger<double> { typedef int64_t Type; };
+template <class T> struct SameSizeInteger {
+    typedef int32_t Type;
+};
+template <> struct SameSizeInteger<double> {
+    typedef int64_t Type;
+};
 template <class T> using Mask = Vector<typename SameSizeInteger<T>::Type>;
 
 // Not-a-number wins, the last one of a window, as in PyTorch; else the first of equals.
-template <class T, bool with_indices> void max_pool_row(const PoolShape& s, const T* x, Index n, Index i, T* y, int32_t* indices) {
+template <class T, bool with_indices>
+void max_pool_row(const PoolShape& s, const T* x, Index n, Index i, T* y, int32_t* indices) {
     typedef typename SameSizeInteger<T>::Type Integer;
     const T *image = x + n * s.h * s.w * s.c, *x_end = x + s.n * s.h * s.w * s.c;
     T *out = y + (n * s.oh + i) * s.ow * s.c, *out_end = out + s.ow * s.c;
@@ -112,7 +121,8 @@ template <class T> bool max_pool_grad(const PoolShape& s, const T* grad, const i
 inline Index window_count(const PoolShape& s, Index i, Index j, const Reach& rows, const Reach& columns) {
     if (!s.count_padding) return (rows.end - rows.begin) * (columns.end - columns.begin);
     const Index top = i * s.stride_y - s.pad_y, left = j * s.stride_x - s.pad_x;
-    return (smaller(top + s.kernel_y, s.h + s.pad_bottom) - top) * (smaller(left + s.kernel_x, s.w + s.pad_right) - left);
+    return (smaller(top + s.kernel_y, s.h + s.pad_bottom) - top) *
+           (smaller(left + s.kernel_x, s.w + s.pad_right) - left);
 }
 
 template <class T> void avg_pool(const PoolShape& s, const T* x, T* y) {

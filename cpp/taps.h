@@ -78,11 +78,14 @@ public:
             highest = {larger(highest.y, tap.y), larger(highest.x, tap.x)};
         }
         first_ = {ceil_div(-lowest.y, g_.stride_y), ceil_div(-lowest.x, g_.stride_x)};
-        end_ = {ceil_div(larger<Index>(0, g_.in_h - highest.y), g_.stride_y), ceil_div(larger<Index>(0, g_.in_w - highest.x), g_.stride_x)};
+        end_ = {ceil_div(larger<Index>(0, g_.in_h - highest.y), g_.stride_y),
+                ceil_div(larger<Index>(0, g_.in_w - highest.x), g_.stride_x)};
     }
 
     // Whether all taps of a grid pixel lie inside the image.
-    CONVSCOPE_INLINE bool inside(const Walk& at) const { return at.i >= first_.y && at.i < end_.y && at.j >= first_.x && at.j < end_.x; }
+    CONVSCOPE_INLINE bool inside(const Walk& at) const {
+        return at.i >= first_.y && at.i < end_.y && at.j >= first_.x && at.j < end_.x;
+    }
     const T* address(const Walk& at, Index t) const {
         const Index y = at.i * g_.stride_y + g_.tap[t].y, x = at.j * g_.stride_x + g_.tap[t].x;
         if (y < 0 || y >= g_.in_h || x < 0 || x >= g_.in_w) return zeros_;

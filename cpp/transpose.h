@@ -40,10 +40,14 @@ template <class T, int steps = width<T>> CONVSCOPE_INLINE void transpose(Vector<
 
 // columns[e][lane] = from[lane*stride + e] for lanes below `lanes` and elements below `count`; other lanes are zero, other columns of
 // no meaning. Nothing at or past `end` is read.
-template <class T> CONVSCOPE_INLINE void load_columns(const T* from, Index stride, Index lanes, Index count, const T* end, Vector<T> (&columns)[width<T>]) {
+template <class T>
+CONVSCOPE_INLINE void load_columns(const T* from, Index stride, Index lanes, Index count, const T* end,
+                                   Vector<T> (&columns)[width<T>]) {
     unroll<width<T>>([&](auto lane) CONVSCOPE_LAMBDA {
         const T* row = from + lane * stride;
-        columns[lane] = lane >= lanes ? Vector<T>{} : row + width<T> <= end ? load(row) : load_first(row, smaller(count, Index(end - row)));
+        columns[lane] = lane >= lanes           ? Vector<T>{}
+                        : row + width<T> <= end ? load(row)
+                                                : load_first(row, smaller(count, Index(end - row)));
     });
     transpose<T>(columns);
 }

@@ -37,8 +37,12 @@ template <class T> struct VectorOf {
 template <class T> using Vector = typename VectorOf<T>::Type;
 template <class T> constexpr int width = vector_bytes / int(sizeof(T));
 
-template <class T> CONVSCOPE_INLINE Vector<T> load(const T* p) { return *reinterpret_cast<const typename VectorOf<T>::Unaligned*>(p); }
-template <class T> CONVSCOPE_INLINE void store(T* p, Vector<T> v) { *reinterpret_cast<typename VectorOf<T>::Unaligned*>(p) = v; }
+template <class T> CONVSCOPE_INLINE Vector<T> load(const T* p) {
+    return *reinterpret_cast<const typename VectorOf<T>::Unaligned*>(p);
+}
+template <class T> CONVSCOPE_INLINE void store(T* p, Vector<T> v) {
+    *reinterpret_cast<typename VectorOf<T>::Unaligned*>(p) = v;
+}
 
 // x in every lane. Subtracting zero changes no number and vanishes; adding zero would not (-0 + 0 is 0).
 template <class T> CONVSCOPE_INLINE Vector<T> broadcast(T x) { return x - Vector<T>{}; }
