@@ -64,7 +64,7 @@ def test_broken_graphs_are_refused(nodes, error, message: str) -> None:
         (lambda: Node("a", ReLU(), ("x", "y")), "node 'a': ReLU takes 1 input; got 2"),
         (lambda: Node("a", Add(), ()), "node 'a': Add takes one or more inputs; got 0"),
         (
-            lambda: Network([Node("a", ReLU(), "input")], (2, 4)),
+            lambda: Network([Node("a", ReLU(), "input")], (2, 0)),
             "input_shape must be (C, H, W) or (features,)",
         ),
         (lambda: Network([Node("a", ReLU(), "input")], (2, 0, 4)), "each at least 1"),

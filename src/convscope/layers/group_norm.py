@@ -62,7 +62,9 @@ class GroupNorm(Layer):
         check_rule(rule)
         normal, factor = cache
         others = (0, *range(2, grad.ndim))
-        own = {"weight": (grad * normal).sum(axis=others), "bias": grad.sum(axis=others)}
+        own: ParameterGradients = {}
+        if context.wants_parameters:
+            own = {"weight": (grad * normal).sum(axis=others), "bias": grad.sum(axis=others)}
         scaled = grad * self.parameters["weight"].reshape(-1, *(1,) * (grad.ndim - 2))
         grouped = (grad.shape[0], self.groups, -1)
         dx = standardise_grad(scaled.reshape(grouped), normal.reshape(grouped), factor, (2,))
@@ -146,9 +148,11 @@ class LayerNorm(Layer):
         """Give the gradients; mean and variance depend on the input too."""
         check_rule(rule)
         normal, factor = cache
-        own = {"weight": stretched_sum(grad * normal, self.parameters["weight"].shape)}
-        if "bias" in self.parameters:
-            own["bias"] = stretched_sum(grad, self.parameters["bias"].shape)
+        own: ParameterGradients = {}
+        if context.wants_parameters:
+            own["weight"] = stretched_sum(grad * normal, self.parameters["weight"].shape)
+            if "bias" in self.parameters:
+                own["bias"] = stretched_sum(grad, self.parameters["bias"].shape)
         scaled = grad * self.parameters["weight"]
         return standardise_grad(scaled, normal, factor, self._axes(grad.ndim)), own
 

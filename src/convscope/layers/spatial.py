@@ -144,9 +144,11 @@ class ConvNd(_Spatial):
         """Give the gradients of input, weight and bias."""
         check_rule(rule)
         call = self._call(self._place(cache.shape)[0])
-        own = {"weight": spatial.conv_nd_grad_weight(cache, grad, self.kernel_size, **call)}
-        if "bias" in self.parameters:
-            own["bias"] = grad.sum(axis=(0, *range(2, grad.ndim)))
+        own: ParameterGradients = {}
+        if context.wants_parameters:
+            own["weight"] = spatial.conv_nd_grad_weight(cache, grad, self.kernel_size, **call)
+            if "bias" in self.parameters:
+                own["bias"] = grad.sum(axis=(0, *range(2, grad.ndim)))
         weight = self.parameters["weight"]
         return spatial.conv_nd_grad_input(grad, weight, cache.shape[2:], **call), own
 
@@ -244,9 +246,11 @@ class ConvTransposeNd(_Spatial):
         """Give the gradients: a correlation is the transpose of this one."""
         check_rule(rule)
         call = self._call()
-        own = {"weight": spatial.conv_nd_grad_weight(grad, cache, self.kernel_size, **call)}
-        if "bias" in self.parameters:
-            own["bias"] = grad.sum(axis=(0, *range(2, grad.ndim)))
+        own: ParameterGradients = {}
+        if context.wants_parameters:
+            own["weight"] = spatial.conv_nd_grad_weight(grad, cache, self.kernel_size, **call)
+            if "bias" in self.parameters:
+                own["bias"] = grad.sum(axis=(0, *range(2, grad.ndim)))
         weight = self.parameters["weight"]
         return spatial.conv_nd(grad, weight, None, **call, output=cache.shape[2:]), own
 

@@ -41,7 +41,7 @@ class Node:
             raise InvalidValue(f"node {name!r}: {layer.kind} takes {count}; got {len(inputs)}: {inputs}.")
 
 
-def ordered(nodes: Iterable[Node], input_name: str) -> dict[str, Node]:
+def ordered(nodes: Iterable[Node], inputs: Sequence[str]) -> dict[str, Node]:
     """Put the nodes into topological order, keeping the given order where it may stay.
 
     Raises
@@ -51,11 +51,11 @@ def ordered(nodes: Iterable[Node], input_name: str) -> dict[str, Node]:
     UnknownName
         If a node reads what does not exist.
     """
-    waiting = _by_name(nodes, input_name)
-    known = [input_name, *waiting]
+    waiting = _by_name(nodes, inputs)
+    known = [*inputs, *waiting]
     for node in waiting.values():
         for source in node.inputs:
-            if source != input_name and source not in waiting:
+            if source not in inputs and source not in waiting:
                 raise UnknownName(
                     f"Network: node {node.name!r} reads {source!r}, which does not exist; "
                     f"{nearest_names(source, known)}."
@@ -66,7 +66,7 @@ def ordered(nodes: Iterable[Node], input_name: str) -> dict[str, Node]:
         stack, on_path = [start], {start: None}
         while stack:
             name = stack[-1]
-            missing = [s for s in waiting[name].inputs if s != input_name and s not in result]
+            missing = [s for s in waiting[name].inputs if s not in inputs and s not in result]
             if name in result or not missing:
                 result.setdefault(name, waiting[name])
                 on_path.pop(stack.pop(), None)
@@ -91,15 +91,15 @@ def consumers(nodes: Mapping[str, Node]) -> dict[str, list[str]]:
     return result
 
 
-def shapes_of(nodes: Mapping[str, Node], input_name: str, shape: Shape) -> dict[str, Shape]:
-    """Give the shape of the input and of every node's output, for an input of `shape` (N, ...).
+def shapes_of(nodes: Mapping[str, Node], inputs: Mapping[str, Shape]) -> dict[str, Shape]:
+    """Give the shape of every input, (N, ...), and of every node's output.
 
     Raises
     ------
     ConvscopeError
         Of the layer that refuses, with the node's name in front.
     """
-    shapes = {input_name: tuple(shape)}
+    shapes = {name: tuple(shape) for name, shape in inputs.items()}
     for node in nodes.values():
         shapes[node.name] = shape_after(node, shapes)
     return shapes
@@ -128,11 +128,11 @@ def check_outputs(outputs: Sequence[str] | str | None, nodes: Mapping[str, Node]
     return names
 
 
-def _by_name(nodes: Iterable[Node], input_name: str) -> dict[str, Node]:
+def _by_name(nodes: Iterable[Node], inputs: Sequence[str]) -> dict[str, Node]:
     result: dict[str, Node] = {}
     for node in nodes:
-        if node.name == input_name or node.name in result:
-            what = "the input's name" if node.name == input_name else "taken twice"
+        if node.name in inputs or node.name in result:
+            what = "the input's name" if node.name in inputs else "taken twice"
             raise InvalidValue(f"Network: names must be unique; {node.name!r} is {what}.")
         result[node.name] = node
     if not result:

@@ -45,6 +45,10 @@ class Network:
         How an image becomes the input.
     classes : sequence of str
         The names of the classes, in the order of the output.
+    more_inputs : mapping of str to shape, optional
+        Further inputs, which `run` takes as a mapping; their shapes are whole, batch axis included.
+    batch : int
+        The number of images that shapes are checked for; not 1 where the graph is for so many only.
 
     Raises
     ------
@@ -79,16 +83,20 @@ class Network:
         name: str = "",
         input: ImageInput | None = None,
         classes: Sequence[str] = (),
+        more_inputs: Mapping[str, Sequence[int]] | None = None,
+        batch: int = 1,
     ) -> None:
-        self._nodes = ordered(nodes, input_name)
+        self.more_inputs = {other: tuple(shape) for other, shape in (more_inputs or {}).items()}
+        self._nodes = ordered(nodes, (input_name, *self.more_inputs))
         self.input_name = input_name
+        self._batch_size = batch
         self.name = name
         self.input_shape = _input_shape(input_shape)
         self.outputs = check_outputs(outputs, self._nodes)
         self.parameters = NamedArrays(self._nodes, "parameters")
         self.statistics = NamedArrays(self._nodes, "statistics")
         self._dtype = _one_dtype({**self.parameters, **self.statistics})
-        self._shapes = shapes_of(self._nodes, input_name, (1, *self.input_shape))
+        self._shapes = self.shapes()
         self.input = input
         self.classes = tuple(str(label) for label in classes)
 
@@ -116,8 +124,8 @@ class Network:
             )
         self._input = value
 
-    def shapes(self, input_shape: Sequence[int] | None = None, batch: int = 1) -> dict[str, Shape]:
-        """Give the shape (N, ...) of the input and of every node's output.
+    def shapes(self, input_shape: Sequence[int] | None = None, batch: int | None = None) -> dict[str, Shape]:
+        """Give the shape (N, ...) of every input and of every node's output.
 
         Raises
         ------
@@ -125,7 +133,8 @@ class Network:
             If a layer refuses; the message names its node.
         """
         shape = self.input_shape if input_shape is None else _input_shape(input_shape)
-        return shapes_of(self._nodes, self.input_name, (batch, *shape))
+        images = self._batch_size if batch is None else batch
+        return shapes_of(self._nodes, {self.input_name: (images, *shape), **self.more_inputs})
 
     def run(
         self,
@@ -144,6 +153,7 @@ class Network:
         x : ndarray or image
             A float array (C, H, W) or (N, C, H, W) of the network's dtype is used untouched; a path,
             a PIL image or uint8 (H, W[, 3]) is prepared by `input`; a list of images makes a batch.
+            A network of several inputs takes a mapping, by their names.
         keep : "all", "output" or names
             Which arrays to keep. `backward` needs "all"; less needs less memory.
         training : bool
@@ -167,14 +177,14 @@ class Network:
         UnknownName
             If `keep` names a node that does not exist.
         """
+        more, x = self._more(x)
         batch, steps = self._batch(x)
         kept = self._kept(keep)
         if workspace is None and (kept is None or self.input_name in kept) and batch is x:
             batch = np.array(batch)  # the record owns its arrays
         arrays, caches, statistics = passes.forward(
             self._nodes,
-            self.input_name,
-            batch,
+            {self.input_name: batch, **more},
             outputs=self.outputs,
             keep=kept,
             training=training,
@@ -193,7 +203,7 @@ class Network:
             training=training,
             algorithm=algorithm,
             workspace=workspace,
-            known={self.input_name: None, **self._nodes},
+            known={self.input_name: None, **more, **self._nodes},
         )
 
     def backward(
@@ -228,7 +238,7 @@ class Network:
         """
         return passes.backward(
             self._nodes,
-            self.input_name,
+            (self.input_name, *self.more_inputs),
             activations,
             grads,
             rule,
@@ -307,9 +317,29 @@ class Network:
             name=self.name,
             input=self.input,
             classes=self.classes,
+            more_inputs=self.more_inputs,
+            batch=self._batch_size,
         )
         result._dtype = self._dtype
         return result
+
+    def _more(self, x: Any) -> tuple[dict[str, Array], Any]:
+        """Part the further inputs from the first one."""
+        if not self.more_inputs and not isinstance(x, Mapping):
+            return {}, x
+        wanted = (self.input_name, *self.more_inputs)
+        if not isinstance(x, Mapping) or set(x) != set(wanted):
+            got = ", ".join(map(str, x)) if isinstance(x, Mapping) else type(x).__name__
+            raise InvalidValue(f"Network.run: x must be a mapping with {', '.join(wanted)}; got {got}.")
+        more = {name: np.array(x[name]) for name in self.more_inputs}
+        for name, array in more.items():
+            if array.dtype != self.dtype:
+                raise DtypeError(f"Network.run: {name} must be {self.dtype}; got {array.dtype}.")
+            if array.ndim != len(self.more_inputs[name]):
+                raise InvalidValue(
+                    f"Network.run: {name} must have the axes of {self.more_inputs[name]}; got {array.shape}."
+                )
+        return more, x[self.input_name]
 
     def _batch(self, x: Any) -> tuple[Array, tuple[str, ...]]:
         batch, steps = as_batch(x, self.input, self.input_shape, self.dtype)
@@ -324,7 +354,7 @@ class Network:
                 f"{', '.join(map(str, self.input_shape))}); got {shape}."
             )
         try:
-            shapes_of(self._nodes, self.input_name, (1, *shape[1:]))
+            self.shapes(shape[1:])
         except InvalidValue as error:
             usual = "x".join(map(str, self.input_shape[1:]))
             got = "x".join(map(str, shape[2:]))
@@ -337,7 +367,7 @@ class Network:
             return None
         if keep == "output":
             return frozenset(self.outputs)
-        known = (self.input_name, *self._nodes)
+        known = (self.input_name, *self.more_inputs, *self._nodes)
         names = (keep,) if isinstance(keep, str) else tuple(keep)
         for name in names:
             if name not in known:
@@ -347,7 +377,7 @@ class Network:
     def _wanted(self, inputs: bool) -> frozenset[str]:
         """The names whose gradient is of use: with parameters at or above them, or all."""
         if inputs:
-            return frozenset((self.input_name, *self._nodes))
+            return frozenset((self.input_name, *self.more_inputs, *self._nodes))
         wanted: set[str] = set()
         for node in self._nodes.values():
             if node.layer.parameters or wanted.intersection(node.inputs):
@@ -357,7 +387,7 @@ class Network:
 
 def _input_shape(shape: Sequence[int]) -> Shape:
     result = tuple(int(length) for length in shape)
-    if len(result) not in (1, 3) or min(result) < 1:
+    if min(result, default=1) < 1:
         raise InvalidValue(
             f"Network: input_shape must be (C, H, W) or (features,), each at least 1; got {tuple(shape)}."
         )

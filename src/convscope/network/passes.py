@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,7 @@ __all__ = ["backward", "forward"]
 
 def forward(
     nodes: Mapping[str, Node],
-    source: str,
-    x: Array,
+    sources: Mapping[str, Array],
     *,
     outputs: tuple[str, ...],
     keep: frozenset[str] | None,
@@ -32,7 +31,7 @@ def forward(
     workspace: Workspace | None,
 ) -> tuple[dict[str, Array], dict[str, Any], dict[str, Array]]:
     """Run every node; give the arrays, the caches (if `keep` is None: everything) and the new statistics."""
-    arrays, caches, statistics = {source: x}, {}, {}
+    arrays, caches, statistics = dict(sources), {}, {}
     readers = Counter(name for node in nodes.values() for name in node.inputs)
     for node in nodes.values():
         context = Context(
@@ -63,7 +62,7 @@ def forward(
 
 def backward(
     nodes: Mapping[str, Node],
-    source: str,
+    sources: Sequence[str],
     activations: Activations,
     seeds: Mapping[str, Array],
     rule: str,
@@ -101,7 +100,7 @@ def backward(
         for name, part in zip(node.inputs, parts, strict=True):
             if name in wanted:
                 grads[name] = part if name not in grads else sums.add(name, grads[name], part)
-    inputs = {source: grads.pop(source)} if source in grads else {}
+    inputs = {name: grads.pop(name) for name in sources if name in grads}
     return Gradients(grads, inputs, found)
 
 

@@ -115,6 +115,7 @@ class Summary(Result):
 
 
 _Axes = tuple[ReceptiveField, ReceptiveField]
+_NOTHING: _Axes = (ReceptiveField(0), ReceptiveField(0))  # of a node that depends on no input
 
 
 def summarise(
@@ -122,12 +123,14 @@ def summarise(
 ) -> Summary:
     """Make the table; `shapes` has a batch axis of 1."""
     fields: dict[str, _Axes | None] = {
-        source: (ReceptiveField(), ReceptiveField()) if len(shapes[source]) == 4 else None
+        name: (ReceptiveField(), ReceptiveField()) if name == source and len(shape) == 4 else None
+        for name, shape in shapes.items()
+        if name not in nodes
     }
     rows = []
     for node in nodes.values():
         input_shapes = [shapes[i] for i in node.inputs]
-        fields[node.name] = _field(node, fields, input_shapes[0])
+        fields[node.name] = _field(node, fields, shapes)
         shape = shapes[node.name][1:]
         rows.append(
             SummaryRow(
@@ -140,7 +143,7 @@ def summarise(
                 multiply_adds=node.layer.multiply_adds(*input_shapes),
                 bytes=int(np.prod(shape)) * dtype.itemsize,
                 receptive_field=_as_field(fields[node.name]),
-                dropped=_dropped(node, input_shapes[0]),
+                dropped=_dropped(node, input_shapes[0]) if input_shapes else "",
             )
         )
     return Summary(
@@ -154,10 +157,13 @@ def summarise(
     )
 
 
-def _field(node: Node, fields: Mapping[str, _Axes | None], shape: Shape) -> _Axes | None:
-    """Compose the layer's window with the union of its inputs' fields."""
-    joint: _Axes | None = fields[node.inputs[0]]
-    for name in node.inputs[1:]:
+def _field(node: Node, fields: Mapping[str, _Axes | None], shapes: Mapping[str, Shape]) -> _Axes | None:
+    """Compose the layer's window with the union of its inputs' fields; constants see nothing."""
+    seeing = [name for name in node.inputs if fields[name] is not _NOTHING]
+    if not seeing:
+        return _NOTHING
+    joint, shape = fields[seeing[0]], shapes[seeing[0]]
+    for name in seeing[1:]:
         joint = _joined(joint, fields[name])
     if joint is None:
         return None
@@ -197,7 +203,7 @@ def _whole(field: ReceptiveField, size: int) -> ReceptiveField:
 
 
 def _as_field(axes: _Axes | None) -> Field | None:
-    if axes is None:
+    if axes is None or axes is _NOTHING:
         return None
     rows, columns = axes
     return Field(
