@@ -146,7 +146,7 @@ def test_a_cell_is_written_out_as_products_sum_bias_activation() -> None:
     assert f"{abs(cell.value):.5f}" in text
     deep = trace_figure(trace(net, image, "conv2[0,1,1]"))
     Balanced(deep)
-    assert "The sum of the 9 products of each input channel, a map of pool1" in deep
+    assert "The sum of the 9 products of each input channel, a map of bn1" in deep
 
 
 def test_a_cell_as_text_adds_up_in_aligned_columns() -> None:
