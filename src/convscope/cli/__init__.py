@@ -9,8 +9,11 @@ import typer
 from convscope import __version__
 from convscope.cli.demo import demo
 from convscope.cli.errors import run
+from convscope.cli.evaluate import evaluate
 from convscope.cli.geometry import geometry
 from convscope.cli.info import info
+from convscope.cli.predict import predict
+from convscope.cli.train import train
 
 __all__ = ["app", "main"]
 
@@ -25,6 +28,9 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(info)
 app.command()(geometry)
+app.command()(train)
+app.command()(predict)
+app.command()(evaluate)
 
 
 def _show_version(wanted: bool) -> None:

@@ -24,6 +24,7 @@ from convscope.training.history import BatchRecord, EpochRecord, History
 from convscope.training.losses import CrossEntropy, Loss, MeanSquaredError, cross_entropy
 from convscope.training.opened import Run, Snapshots, load_run
 from convscope.training.optimizer import SGD, Memory, Optimizer
+from convscope.training.prediction import Prediction, classify
 from convscope.training.recipe import Recipe
 from convscope.training.run import Training, train
 from convscope.training.schedule import Cosine, OneCycle, Progress, Schedule, Step, WarmUp
@@ -47,6 +48,7 @@ __all__ = [
     "Memory",
     "OneCycle",
     "Optimizer",
+    "Prediction",
     "Progress",
     "Recipe",
     "Run",
@@ -55,6 +57,7 @@ __all__ = [
     "Step",
     "Training",
     "WarmUp",
+    "classify",
     "clip_gradients",
     "cross_entropy",
     "evaluate",
