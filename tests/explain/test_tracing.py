@@ -154,7 +154,7 @@ def test_infinity_and_nan_pass_through() -> None:
 def test_the_bound_is_small_and_grows_with_the_number_of_terms() -> None:
     net = one_layer(Conv2d(np.ones((1, 1, 1, 2), np.float32)), (1, 1, 2))
     found = trace(net, np.ones((1, 1, 2), np.float32), "layer[0,0,0]")
-    assert found.bound == pytest.approx(3 * 2**-24 * 2, rel=1e-6)
+    assert found.bound == pytest.approx(3 * 2**-24 * 2, rel=1e-6)  # and as good as nothing for float64
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,6 @@ def test_the_bound_is_small_and_grows_with_the_number_of_terms() -> None:
         ("conv1[0]", InvalidValue, r"node\[channel,row,column\]"),
         ("conv1", InvalidValue, r"node\[channel,row,column\]"),
         ("input[0,0,0]", InvalidValue, "pixel of the input"),
-        ("relu1[0,0,0]", InvalidValue, "must be one of Conv2d"),
     ],
 )
 def test_what_cannot_be_traced_is_said(at: str, error: type[Exception], words: str) -> None:
@@ -173,10 +172,14 @@ def test_what_cannot_be_traced_is_said(at: str, error: type[Exception], words: s
         trace(cs.models.small_cnn(), cs.data.digits().x[0], at)
 
 
-def test_depth_and_batches_are_refused() -> None:
+def test_batches_and_odd_numbers_are_refused() -> None:
     net, images = cs.models.small_cnn(), cs.data.digits().x
-    with pytest.raises(InvalidValue, match="depth must be 1"):
-        trace(net, images[0], "conv1[0,0,0]", depth=2)
+    with pytest.raises(InvalidValue, match="depth must be a whole number"):
+        trace(net, images[0], "conv1[0,0,0]", depth=0)
+    with pytest.raises(InvalidValue, match="follow must be a whole number"):
+        trace(net, images[0], "conv1[0,0,0]", follow=1.5)
+    with pytest.raises(InvalidValue, match="at most 1000 cells"):
+        trace(net, images[0], "fc[0]", depth=20, follow=30)
     with pytest.raises(InvalidValue, match="one image; got a batch of 2"):
         trace(net, images[:2], "conv1[0,0,0]")
 

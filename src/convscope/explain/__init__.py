@@ -4,6 +4,7 @@ Explaining runs the network with ``algorithm="direct"``: every number shown is
 one that the engine really used.
 """
 
+from convscope.explain.gradient import GradientTrace
 from convscope.explain.maps import FeatureMaps, NodeMaps, feature_maps
 from convscope.explain.tracing import After, Trace, trace
 from convscope.explain.windows import AxisWindows, Windows, draw_windows
@@ -12,6 +13,7 @@ __all__ = [
     "After",
     "AxisWindows",
     "FeatureMaps",
+    "GradientTrace",
     "NodeMaps",
     "Trace",
     "Windows",

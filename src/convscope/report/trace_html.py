@@ -29,9 +29,9 @@ def trace_figure(trace: Trace, before: str = "") -> str:
     """
     blocks = [_total(trace)]
     rows, columns = trace.kernel_size
-    if len(trace.channels) == 1 and rows * columns <= _MOST_CELLS:
+    if len(trace.terms) == rows * columns <= _MOST_CELLS:
         blocks.insert(0, _grids(trace.terms.reshape(rows, columns), before))
-    elif len(trace.channels) > 1:
+    elif len(trace.channels) > 1 and trace.formula == "sum":
         blocks.insert(0, _by_channel(trace))
     if len(trace.terms) <= _MOST_TERMS:
         blocks.append(details(f"All {len(trace.terms)} products, to six decimals", _terms(trace)))
@@ -117,10 +117,13 @@ def _coloured(value: float, limit: float) -> str:
 
 def _total(trace: Trace) -> str:
     lines = [
-        (f"sum of the {len(trace.terms)} products", trace.value - trace.bias, ""),
+        (f"sum of the {len(trace.terms)} products", trace.total - trace.bias, ""),
         ("+ bias", trace.bias, ""),
-        (f"= {trace.address}", trace.value, ' class="rule"'),
     ]
+    if trace.formula != "sum":
+        lines.append(("= sum", trace.total, ""))
+    named = "" if trace.formula == "sum" else f" = {trace.formula}"
+    lines.append((f"= {trace.address}{named}", trace.value, ' class="rule"'))
     lines += [(f"{a.node}, {activation_in_words(a.kind)}", a.value, "") for a in trace.after]
     body = "".join(
         f'<tr{kind}><th scope="row">{escape(name)}</th><td class="number">{_number(value, 5)}</td></tr>'
@@ -130,7 +133,8 @@ def _total(trace: Trace) -> str:
 
 
 def _terms(trace: Trace) -> str:
-    head = ["channel", "row", "column", "input", "weight", "product", "sum so far"]
+    product = "product" if trace.summand == "input * weight" else trace.summand
+    head = ["channel", "row", "column", "input", "weight", product, "sum so far"]
     return table(head, _rows(trace), text_columns=(), caption=f"The products of {trace.address}")
 
 

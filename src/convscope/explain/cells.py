@@ -1,0 +1,80 @@
+"""Any cell of any node, taken apart."""
+
+from __future__ import annotations
+
+from convscope.errors import InvalidValue
+from convscope.explain.functions import FUNCTIONS
+from convscope.explain.sums import SUMS
+from convscope.explain.terms import Cell, Place, Reading, input_places
+from convscope.network import Activations, Address, Network, parse_address
+
+__all__ = ["cell_address", "cell_of", "origin_of", "read", "sources_of"]
+
+_WAYS = {**SUMS, **FUNCTIONS}
+
+
+def cell_of(net: Network, activations: Activations, name: str, place: Place) -> Cell:
+    """Take one cell apart.
+
+    Parameters
+    ----------
+    net : Network
+    activations : Activations
+        Of one image, everything kept.
+    name : str
+        The node.
+    place : (channel, row, column) or (feature,)
+
+    Raises
+    ------
+    InvalidValue
+        If no way to write a cell of this kind of layer is known.
+    """
+    layer = net.nodes[name].layer
+    if layer.kind not in _WAYS:
+        raise InvalidValue(f"trace: the node must be one of {', '.join(sorted(_WAYS))}; got {layer.kind}.")
+    return _WAYS[layer.kind](read(net, activations, name, place))
+
+
+def read(net: Network, activations: Activations, name: str, place: Place) -> Reading:
+    """Gather what entered a node."""
+    node = net.nodes[name]
+    return Reading(
+        node.layer,
+        tuple(activations[source][0] for source in node.inputs),
+        place,
+        tuple(origin_of(net, source, activations) for source in node.inputs),
+    )
+
+
+def sources_of(net: Network, activations: Activations, name: str, cell: Cell) -> list[tuple[str, Place]]:
+    """Give for each term of a cell the node, and the cell of it, that entered; padding lies outside."""
+    node = net.nodes[name]
+    shapes = [activations[source].shape[1:] for source in node.inputs]
+    origins = [origin_of(net, source, activations) for source in node.inputs]
+    return [(node.inputs[i], place) for i, place in input_places(cell.terms, shapes, origins)]
+
+
+def origin_of(net: Network, name: str, activations: Activations) -> Place:
+    """Give the shape of the map that a flattened array came from, else the array's own."""
+    while name != net.input_name and net.nodes[name].layer.kind in ("Flatten", "Dropout"):
+        name = net.nodes[name].inputs[0]
+    return tuple(activations[name].shape[1:])
+
+
+def cell_address(who: str, net: Network, at: str, activations: Activations) -> Address:
+    """Read the address of one cell that was computed.
+
+    Raises
+    ------
+    UnknownName, InvalidValue
+        If there is no such cell, it is a pixel of the input, or more than one cell is meant.
+    """
+    address = parse_address(at, activations.shapes)
+    if address.node == net.input_name:
+        raise InvalidValue(f"{who}: {at!r} is a pixel of the input; nothing was computed for it.")
+    count = activations[address.node].ndim - 1
+    if len(address.place) != count:
+        form = "node[channel,row,column]" if count == 3 else "node[feature]"
+        raise InvalidValue(f"{who}: a cell of {address.node} must be given as {form}; got {at!r}.")
+    return address
