@@ -18,7 +18,7 @@ WHOLE = {
     "squeezenet 1.1": (models.squeezenet, ("1.1",), 1_235_496, 349_151_936, "fire9/concat", (207, 16), 26),
     "mobilenet_v2": (models.mobilenet_v2, (), 3_504_872, 300_774_272, "features.18.2", (491, 32), 53),
     "tiny_vgg": (models.tiny_vgg, (), 19_920, 5_608_780, "max_pool_2", (16, 4), 5),
-    "small_resnet": (models.small_resnet, (), 308_074, 37_156_608, "block3.relu2", (25, 4), 10),
+    "small_resnet": (models.small_resnet, (), 1_209_834, 37_387_264, "block3.relu2", (48, 8), 11),
 }
 
 # builder, the smallest images it takes, and what comes out
@@ -117,7 +117,7 @@ def test_large_weights_are_drawn_with_the_same_deviation(rows: int, columns: int
     (lambda: models.squeezenet("1.2"), "squeezenet: variant must be '1.0' or '1.1'; got '1.2'"),
     (lambda: models.mobilenet_v2(num_classes=True), "mobilenet_v2: num_classes must be"),
     (lambda: models.tiny_vgg(input_shape=(3, 15, 16)), "tiny_vgg: input_shape must be"),
-    (lambda: models.small_resnet(width=0), "small_resnet: width must be a whole number"),
+    (lambda: models.small_resnet(width=0), "small_resnet: width must be an even number"),
     (lambda: models.small_resnet(seed=-1), "seed must be a whole number"),
 ])  # fmt: skip
 def test_wrong_arguments_are_one_clear_error(call, message: str) -> None:

@@ -105,7 +105,7 @@ def build(
     Examples
     --------
     >>> build("small_resnet:width=4", input_shape=(3, 16, 16))
-    Network(small_resnet: 3x16x16, 31 nodes, 5,214 parameters)
+    Network(small_resnet: 3x16x16, 34 nodes, 5,100 parameters)
     """
     name, _, rest = text.partition(":")
     if name not in NETWORKS:

@@ -57,20 +57,21 @@ def resnet18(variant: str = "imagenet", *, num_classes: int | None = None, seed:
 
 
 def small_resnet(
-    input_shape: Sequence[int] = (1, 28, 28), *, num_classes: int = 10, width: int = 32, seed: int = 0
+    input_shape: Sequence[int] = (1, 28, 28), *, num_classes: int = 10, width: int = 64, seed: int = 0
 ) -> Network:
     """Build a small residual network for small images, such as those of Fashion-MNIST.
 
-    A 3x3 convolution, three residual blocks of `width`, twice and four times as many filters, the
-    second and third of stride 2, and the mean of each map.
+    A 3x3 convolution of half of `width` filters, a 2x2 max pooling, so that most of the work is done on
+    maps of a quarter of the pixels, three residual blocks of `width`, twice and four times as
+    many filters, the second and third of stride 2, and the mean of each map.
 
     Parameters
     ----------
     input_shape : (C, H, W)
-        Any size.
+        At least 2x2 pixels.
     num_classes : int
     width : int
-        Filters of the first layer.
+        Filters of the first block, an even number.
     seed : int
         Of the drawn weights.
 
@@ -82,14 +83,15 @@ def small_resnet(
     Examples
     --------
     >>> small_resnet()
-    Network(small_resnet: 1x28x28, 31 nodes, 308,074 parameters)
+    Network(small_resnet: 1x28x28, 34 nodes, 1,209,834 parameters)
     """
     classes = check_classes("small_resnet", num_classes)
-    if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-        raise InvalidValue(f"small_resnet: width must be a whole number of at least 1; got {width!r}.")
-    build = Builder(check_image("small_resnet", input_shape, 1), seed)
-    source = _conv_norm(build, build.input_name, "conv1", "bn1", width, 3, 1)
+    if isinstance(width, bool) or not isinstance(width, int) or width < 2 or width % 2:
+        raise InvalidValue(f"small_resnet: width must be an even number of at least 2; got {width!r}.")
+    build = Builder(check_image("small_resnet", input_shape, 2), seed)
+    source = _conv_norm(build, build.input_name, "conv1", "bn1", width // 2, 3, 1)
     source = build.add("relu1", ReLU(), source)
+    source = build.add("pool1", MaxPool2d(2), source)
     for stage in (1, 2, 3):
         source = _block(build, source, f"block{stage}", width << (stage - 1), 1 if stage == 1 else 2)
     source = build.add("flatten", Flatten(), build.add("avgpool", GlobalAvgPool2d(), source))
