@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass, replace
 from math import exp, log
 from pathlib import Path
@@ -91,9 +92,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batches", type=split, default=["one", "large"], help="one, large")
     parser.add_argument("--huge-pages", type=split, default=["off", "on"], help="off, on: for PyTorch")
     parser.add_argument("--rounds", type=int, default=5, help="turns each contestant has")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="processor time of one thread: for a machine that is busy"
+    )
     parser.add_argument("--json", help="write all numbers to this file")
     parser.add_argument("--child", help=argparse.SUPPRESS)  # the file to write rows to
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.cpu_time:
+        arguments.threads = [1]
+    return arguments
 
 
 def split(text: str) -> list[str]:
@@ -143,12 +150,14 @@ def best_of_pages(rows: list[Row]) -> list[Row]:
 
 def measure_all(arguments: argparse.Namespace) -> list[Row]:
     """Measure every layer asked for, in this process."""
-    from contestants import measure, measure_peak
+    from contestants import Clock, measure, measure_peak
     from layers import LAYERS, SUBSET
 
     chosen = [layer for layer in LAYERS if not arguments.subset or layer.name in SUBSET]
     if arguments.layers:
         chosen = [layer for layer in chosen if any(word in layer.name for word in arguments.layers)]
+    if arguments.cpu_time:
+        Clock.read = time.thread_time
     rows = []
     for threads in arguments.threads:
         peak = measure_peak(threads)

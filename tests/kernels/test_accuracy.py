@@ -40,7 +40,7 @@ def _families(size: int, channels: int) -> list[str]:
     ],
 )
 def test_family_is_right(size: int, channels: int, share: float) -> None:
-    results = [_hits(f, size, channels, 40) for f in _families(size, channels)]
+    results = [_hits(f, size, channels, 30) for f in _families(size, channels)]
     hits = np.concatenate([r[0] for r in results])
     assert hits.mean() >= share
     confidence = np.concatenate([r[1] for r in results])
