@@ -32,7 +32,13 @@ _HOMES = {
     "SGD": "convscope.training",
     "fit": "convscope.training",
     "load_run": "convscope.training",
+    "KernelTable": "convscope.kernels",
+    "Verdict": "convscope.kernels",
+    "bank": "convscope.kernels",
+    "filter_image": "convscope.kernels",
+    "verdict": "convscope.kernels",
     "feature_maps": "convscope.explain",
+    "kernel_table": "convscope.explain",
     "trace": "convscope.explain",
 }
 _MODULES = (
@@ -64,10 +70,16 @@ if TYPE_CHECKING:
     from convscope import report as report
     from convscope import training as training
     from convscope.explain import feature_maps as feature_maps
+    from convscope.explain import kernel_table as kernel_table
     from convscope.explain import trace as trace
     from convscope.formats import load as load
     from convscope.formats import save as save
     from convscope.geometry import conv_output_size as conv_output_size
+    from convscope.kernels import KernelTable as KernelTable
+    from convscope.kernels import Verdict as Verdict
+    from convscope.kernels import bank as bank
+    from convscope.kernels import filter_image as filter_image
+    from convscope.kernels import verdict as verdict
     from convscope.network import Network as Network
     from convscope.ops import avg_pool2d as avg_pool2d
     from convscope.ops import conv2d as conv2d

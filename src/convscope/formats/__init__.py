@@ -14,5 +14,6 @@ True
 from __future__ import annotations
 
 from convscope.formats.files import load, save
+from convscope.formats.weights import read_weights
 
-__all__ = ["load", "save"]
+__all__ = ["load", "read_weights", "save"]
