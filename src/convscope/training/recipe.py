@@ -176,7 +176,8 @@ class Recipe:
 
     def with_place(self) -> Recipe:
         """Give the recipe with absolute paths, so that it holds wherever it is read."""
-        data = self.data if _is_name(self.data) else os.path.abspath(self.data)
+        named = _is_name(self.data) or not (os.sep in self.data or os.path.exists(self.data))
+        data = self.data if named else os.path.abspath(self.data)
         return replace(self, data=data, net=os.path.abspath(self.net) if self.network else self.net)
 
     def open_data(self, memory: int = 2**28) -> tuple[Source, Source | None]:
