@@ -4,26 +4,45 @@ Explaining runs the network with ``algorithm="direct"``: every number shown is
 one that the engine really used.
 """
 
+from convscope.explain.composite import CompositeKernel, composite_kernel
 from convscope.explain.from_image import SeenFromImage, seen_from_image
 from convscope.explain.gradient import GradientTrace
 from convscope.explain.kernel_tables import KernelTables, kernel_table
+from convscope.explain.ledgers import Ledger, LedgerEntry, ledger
+from convscope.explain.linearised import LocalKernel, local_kernel
 from convscope.explain.maps import FeatureMaps, NodeMaps, feature_maps
+from convscope.explain.receptive import EffectiveField, GaussianFit, NodeField, receptive_field
 from convscope.explain.tracing import After, Trace, trace
+from convscope.explain.ways import ConvolutionForms, Form, convolution_forms
 from convscope.explain.windows import AxisWindows, Windows, draw_windows
 
 __all__ = [
     "After",
     "AxisWindows",
+    "CompositeKernel",
+    "ConvolutionForms",
+    "EffectiveField",
     "FeatureMaps",
+    "Form",
+    "GaussianFit",
     "GradientTrace",
+    "Ledger",
     "KernelTables",
+    "LedgerEntry",
+    "LocalKernel",
+    "NodeField",
     "NodeMaps",
     "SeenFromImage",
     "Trace",
     "Windows",
+    "composite_kernel",
+    "convolution_forms",
     "draw_windows",
     "feature_maps",
     "kernel_table",
+    "ledger",
+    "local_kernel",
+    "receptive_field",
     "seen_from_image",
     "trace",
 ]
