@@ -97,9 +97,9 @@ def test_wrong_dtypes_are_refused(make) -> None:
         (Linear(ones(3, 8)), [(2, 2, 2, 2)], "put a Flatten before it"),
         (plain_norm(3), [(2, 4)], "the input must have shape (N, 3) or (N, 3, H, W); got (2, 4)"),
         (Softmax(axis=2), [(2, 4)], "axis must exist in the input"),
-        (Add(), [(1, 2), (1, 3)], "all inputs must have one shape; got (1, 2), (1, 3)"),
+        (Add(), [(1, 2), (1, 3)], "the inputs must stretch to one shape; got (1, 2), (1, 3)"),
         (Concatenate(), [(1, 2, 3, 3), (1, 2, 4, 3)], "must agree but along axis 1"),
-        (Concatenate(axis=0), [(1, 2), (1, 2)], "not the batch's"),
+        (Concatenate(axis=0), [(1, 2), (1, 3)], "must agree but along axis 0"),
     ],
 )
 def test_wrong_shapes_are_refused(layer, shapes, message: str) -> None:

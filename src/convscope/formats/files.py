@@ -13,7 +13,12 @@ from convscope.network import Network
 __all__ = ["load", "save"]
 
 
-def load(path: str | os.PathLike[str], *, input_shape: Sequence[int] | None = None) -> Network:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    input_shape: Sequence[int] | None = None,
+    max_bytes: int = 4 * 2**30,
+) -> Network:
     """Open an ONNX file as a network.
 
     Node names survive; a node without a name, or with one that is taken, gets the name of its first
@@ -26,6 +31,8 @@ def load(path: str | os.PathLike[str], *, input_shape: Sequence[int] | None = No
         An ONNX file of opset 7 or newer.
     input_shape : (C, H, W), optional
         The size of an image, where the file leaves it open.
+    max_bytes : int
+        No array that the graph makes may be larger, for one image; the error names the node.
 
     Returns
     -------
@@ -55,7 +62,7 @@ def load(path: str | os.PathLike[str], *, input_shape: Sequence[int] | None = No
     except OSError as error:
         raise FileError(f"cannot read {file}: {(error.strerror or str(error)).lower()}.") from error
     model = parse_model(content, file)
-    return read_network(model, file, None if input_shape is None else tuple(input_shape))
+    return read_network(model, file, None if input_shape is None else tuple(input_shape), max_bytes)
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:

@@ -12,7 +12,7 @@ from convscope.network import ImageInput
 
 __all__ = ["OLDEST_OPSET", "Notes", "opset", "parse_model", "read_notes"]
 
-OLDEST_OPSET = 7
+OLDEST_OPSET = 6
 
 
 @dataclass(frozen=True)

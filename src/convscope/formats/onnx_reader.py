@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import ConvscopeError, FileError
+from convscope.formats.batch import open_shape
 from convscope.formats.onnx_file import opset, read_notes
+from convscope.formats.onnx_graph import image_shapes, operators, read_constants, refuse_unknown_operators
 from convscope.formats.onnx_operators import READERS
+from convscope.formats.onnx_operators.folding import fold
 from convscope.formats.onnx_operators.registry import CannotRead, Operator
-from convscope.layers import Layer
+from convscope.layers import Cast, Constant, Layer
 from convscope.network import Network, Node
 
-__all__ = ["GraphReader", "read_network"]
+__all__ = ["MAX_BYTES", "GraphReader", "read_graph", "read_network"]
 
-_FLOATS = {1: np.float32, 11: np.float64}  # TensorProto.FLOAT, DOUBLE
+MAX_BYTES = 4 * 2**30
 
 
 class GraphReader:
@@ -29,6 +33,8 @@ class GraphReader:
     ----------
     constants : dict of str to ndarray
         Values known without running the network: initialisers and what is computed from them.
+    bound : dict of str to ndarray
+        Inputs whose values are known too, for operators that need to know them (`onnx_backend`).
     notes : dict
         What convscope stored about nodes in the metadata.
     batch : int or None
@@ -37,26 +43,54 @@ class GraphReader:
         The type the network computes in.
     """
 
-    def __init__(self, input_name: str, image: tuple[int, ...], batch: int | None, dtype: Any) -> None:
+    def __init__(
+        self,
+        inputs: Mapping[str, tuple[int, ...]],
+        batch: int | None,
+        dtype: Any,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         self.constants: dict[str, NDArray[Any]] = {}
+        self.bound: dict[str, NDArray[Any]] = {}
         self.notes: dict[str, dict[str, Any]] = {}
         self.uses: Counter[str] = Counter()
         self.batch = batch
         self.dtype = np.dtype(dtype)
+        self.max_bytes = max_bytes
         self.nodes: dict[str, Node] = {}
-        # value -> the node (or the input) that gives it; node -> its shape for one image
-        self._sources: dict[str, str] = {input_name: input_name}
-        self._shapes: dict[str, tuple[int, ...]] = {input_name: (1, *image)}
+        self.taken: set[str] = set(inputs)
+        # value -> the node (or the input) that gives it; node -> its shape
+        self._sources: dict[str, str] = {name: name for name in inputs}
+        self._shapes: dict[str, tuple[int, ...]] = dict(inputs)
+
+    def known(self, value: str) -> NDArray[Any] | None:
+        """Give a value if it is a constant."""
+        return self.constants.get(value)
 
     def constant(self, operator: Operator, index: int) -> NDArray[Any]:
         """Give an input that must be constant: a weight, a shape."""
         value = operator.inputs[index] if operator.has_input(index) else ""
+        if value not in self.constants and value in self.bound:
+            self.constants[value] = self.bound[value]
         if value not in self.constants:
             raise CannotRead(f"its input {index} must be a constant; got {value!r}")
         return self.constants[value]
 
+    def weight(self, operator: Operator, index: int) -> NDArray[Any]:
+        """Give an input that must be constant, in the type the network computes in."""
+        array = self.constant(operator, index)
+        if array.dtype.kind != "f":
+            raise CannotRead(f"its input {index} must be float32 or float64; got {array.dtype}")
+        return array.astype(self.dtype, copy=False)
+
+    def optional(self, operator: Operator, index: int) -> NDArray[Any] | None:
+        """Give an input that must be constant, or None where it is absent."""
+        return self.constant(operator, index) if operator.has_input(index) else None
+
     def shape(self, value: str) -> tuple[int, ...]:
-        """Give the shape of a value for one image."""
+        """Give the shape of a value; the batch axis is 1 where the file leaves it open."""
+        if value in self.constants and value not in self._sources:
+            return self.constants[value].shape
         return self._shapes[self.source(value)]
 
     def source(self, value: str) -> str:
@@ -64,20 +98,38 @@ class GraphReader:
         if value in self._sources:
             return self._sources[value]
         if value in self.constants:
-            raise CannotRead(f"its input {value!r} must not be a constant")
+            return self._add_constant(value)
         raise CannotRead(f"nothing before it gives its input {value!r} (a missing value or a cycle)")
 
     def add(self, operator: Operator, layer: Layer, values: Sequence[str] | None = None) -> None:
         """Add a node that computes the operator's first output, from its first input unless said."""
         inputs = tuple(self.source(value) for value in (operator.inputs[:1] if values is None else values))
-        shape = layer.output_shape(*(self._shapes[name] for name in inputs))
-        self.nodes[operator.name] = Node(operator.name, layer, inputs)
-        self._shapes[operator.name] = tuple(shape)
-        self._sources[operator.outputs[0]] = operator.name
+        self._sources[operator.outputs[0]] = self.insert(operator.name, layer, inputs)
 
-    def define(self, operator: Operator, value: Any) -> None:
-        """Give the operator's output as a constant."""
-        self.constants[operator.outputs[0]] = np.asarray(value)
+    def add_part(self, operator: Operator, index: int, layer: Layer) -> None:
+        """Add a node that computes one of several outputs; its name is "name:index"."""
+        name = self._free(f"{operator.name}:{index}")
+        inputs = (self.source(operator.inputs[0]),)
+        self._sources[operator.outputs[index]] = self.insert(name, layer, inputs)
+
+    def step(self, operator: Operator, what: str, layer: Layer, values: Sequence[str]) -> str:
+        """Add a node on the way to an operator's output; give the name by which its value is known."""
+        name = self._free(f"{operator.name}/{what}")
+        self._sources[name] = self.insert(name, layer, tuple(self.source(value) for value in values))
+        return name
+
+    def insert(self, name: str, layer: Layer, inputs: tuple[str, ...]) -> str:
+        """Add a node under a name that is free, reading other nodes."""
+        shape = tuple(layer.output_shape(*(self._shapes[source] for source in inputs)))
+        if math.prod(shape) * self.dtype.itemsize > self.max_bytes:
+            raise CannotRead(f"its output {shape} would have more than max_bytes, {self.max_bytes:,}")
+        self.nodes[name] = Node(name, layer, inputs)
+        self._shapes[name] = shape
+        return name
+
+    def define(self, operator: Operator, value: Any, index: int = 0) -> None:
+        """Give an output of the operator as a constant."""
+        self.constants[operator.outputs[index]] = np.asarray(value)
 
     def rename(self, operator: Operator) -> None:
         """Give the operator's output as another name of its input."""
@@ -99,8 +151,66 @@ class GraphReader:
         self._shapes[operator.name] = self._shapes.pop(before.name)
         self._sources[operator.outputs[0]] = operator.name
 
+    def read(self, operator: Operator) -> None:
+        """Compute an operator if all it needs is known, else let its reader add a node."""
+        values = [self.constants.get(value) if value else None for value in operator.inputs]
+        if operator.kind in ("Shape", "Size") and values[0] is None:
+            self._define_shape(operator)
+            return
+        given = [value for value in operator.inputs if value]
+        if given and all(value in self.constants for value in given):
+            found = fold(operator, values, self.max_bytes)
+            if found is not None:
+                for index in range(min(len(found), len(operator.outputs))):
+                    self.define(operator, found[index], index)
+                return
+        READERS[operator.kind](operator, self)
 
-def read_network(model: Any, file: Path, input_shape: tuple[int, ...] | None = None) -> Network:
+    def output(self, value: str) -> str:
+        """Give the node of an output of the graph, which may not be the input itself."""
+        source = self.source(value)
+        if source in self.nodes:
+            return source
+        self._sources[value] = self.insert(self._free(value), Cast("float"), (source,))
+        return self._sources[value]
+
+    def alias(self, value: str, step: str) -> None:
+        """Give a further output of an operator: the value of a step."""
+        self._sources[value] = self.source(step)
+
+    def _define_shape(self, operator: Operator) -> None:
+        shape = self.shape(operator.inputs[0])
+        if operator.kind == "Size":
+            if self.batch is None:
+                raise CannotRead("the size depends on the number of images, which the file leaves open")
+            self.define(operator, np.array(math.prod(shape), np.int64))
+            return
+        start, stop = int(operator.get("start", 0)), operator.get("end")
+        if self.batch is None and shape:
+            self.define(operator, open_shape(shape, start, stop))
+        else:
+            self.define(operator, np.array(shape, np.int64)[start:stop])
+
+    def _add_constant(self, value: str) -> str:
+        """Make a node of a constant that a layer of several inputs reads."""
+        array = self.constants[value]
+        if array.dtype == object:
+            raise CannotRead(f"its input {value!r} depends on the number of images")
+        layer = Constant(np.array(array, self.dtype))
+        self._sources[value] = self.insert(self._free(value), layer, ())
+        return self._sources[value]
+
+    def _free(self, name: str) -> str:
+        found, count = name, 2
+        while found in self.taken:
+            found, count = f"{name}_{count}", count + 1
+        self.taken.add(found)
+        return found
+
+
+def read_network(
+    model: Any, file: Path, input_shape: tuple[int, ...] | None = None, max_bytes: int = MAX_BYTES
+) -> Network:
     """Turn a ModelProto into a Network; `file` is for messages.
 
     Raises
@@ -108,121 +218,50 @@ def read_network(model: Any, file: Path, input_shape: tuple[int, ...] | None = N
     FileError
         If the graph has operators, inputs or settings that convscope does not know.
     """
-    version = opset(model, file)
+    refuse_unknown_operators(model.graph, file)
+    constants = read_constants(model.graph, file)
+    shapes, batch, dtype = image_shapes(model.graph, file, input_shape, constants)
+    reader = GraphReader(shapes, batch, dtype, max_bytes)
+    reader.constants.update(constants)
+    return read_graph(model, file, reader)
+
+
+def read_graph(model: Any, file: Path, reader: GraphReader, outputs: Sequence[str] | None = None) -> Network:
+    """Read all operators into `reader`, which knows the inputs and constants; give the network."""
     graph = model.graph
-    _refuse_unknown_operators(graph, file)
-    reader, input_name = _begin(model, file, input_shape)
     notes = read_notes(model, file)
     reader.notes = notes.nodes
-    for operator in _operators(graph, version, {input_name}, file):
+    reader.uses.update(value for node in graph.node for value in node.input)
+    reader.uses.update(value.name for value in graph.output)
+    inputs = [*reader.taken]
+    inputs = [value.name for value in graph.input if value.name in inputs]
+    listed = operators(graph, opset(model, file), set(inputs), file)
+    reader.taken.update(operator.name for operator in listed)
+    for operator in listed:
         try:
-            READERS[operator.kind](operator, reader)
+            reader.read(operator)
         except ConvscopeError as error:
             reason = str(error).rstrip(".")
             raise FileError(f"{file}: {operator.kind} node {operator.name!r}: {reason}.") from error
-    outputs = []
-    for output in graph.output:
+    names = []
+    for output in [value.name for value in graph.output] if outputs is None else outputs:
         try:
-            outputs.append(reader.source(output.name))
+            names.append(reader.output(output))
         except CannotRead as error:
-            raise FileError(f"{file}: no node gives the output {output.name!r}.") from error
+            raise FileError(f"{file}: no node gives the output {output!r}.") from error
+    main, *others = inputs
     try:
-        return Network(
+        net = Network(
             list(reader.nodes.values()),
-            input_shape=reader.shape(input_name)[1:],
-            input_name=input_name,
-            outputs=tuple(dict.fromkeys(outputs)),
+            input_shape=reader.shape(main)[1:],
+            input_name=main,
+            outputs=tuple(dict.fromkeys(names)),
             name=graph.name,
             input=notes.input,
             classes=notes.classes,
+            more_inputs={name: reader.shape(name) for name in others},
+            batch=reader.shape(main)[0],
         )
+        return net if net.dtype == reader.dtype else net.astype(reader.dtype)
     except ConvscopeError as error:
         raise FileError(f"{file}: {error}") from error
-
-
-def _refuse_unknown_operators(graph: Any, file: Path) -> None:
-    """Name every operator that has no reader, with the first node and how many there are."""
-    unknown: dict[str, list[str]] = {}
-    for node in graph.node:
-        kind = node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}"
-        if kind not in READERS:
-            unknown.setdefault(kind, []).append(node.name or (node.output[0] if node.output else ""))
-    if unknown:
-        listed = "; ".join(
-            f"{kind} ({len(names)} node{'s' if len(names) > 1 else ''}, first {names[0]!r})"
-            for kind, names in unknown.items()
-        )
-        raise FileError(f"{file}: convscope does not know the operator {listed}.")
-
-
-def _begin(model: Any, file: Path, input_shape: tuple[int, ...] | None) -> tuple[GraphReader, str]:
-    """Find the one image input, and read the constants."""
-    from onnx import numpy_helper
-
-    graph = model.graph
-    weights = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in weights]
-    if len(inputs) != 1:
-        names = ", ".join(value.name for value in inputs) or "none"
-        raise FileError(f"{file}: a network must have one input; got {names}.")
-    tensor = inputs[0].type.tensor_type
-    if tensor.elem_type not in _FLOATS:
-        raise FileError(f"{file}: the input must be float32 or float64; got type {tensor.elem_type} of ONNX.")
-    lengths = [axis.dim_value if axis.HasField("dim_value") else 0 for axis in tensor.shape.dim]
-    image = tuple(lengths[1:]) if input_shape is None else tuple(input_shape)
-    if len(lengths) != 4 or len(image) != 3 or min(image) < 1:
-        hint = "; give load an input_shape=(C, H, W)" if len(lengths) == 4 else ""
-        raise FileError(f"{file}: the input must be images (N, C, H, W); got {lengths} (0: left open){hint}.")
-    reader = GraphReader(inputs[0].name, image, lengths[0] or None, _FLOATS[tensor.elem_type])
-    for weight in graph.initializer:
-        try:
-            if any(length < 0 for length in weight.dims):  # numpy would take -1 for "whatever is left"
-                raise ValueError(f"its shape is {list(weight.dims)}")
-            reader.constants[weight.name] = numpy_helper.to_array(weight)
-        except (ValueError, TypeError, KeyError) as error:
-            raise FileError(f"{file}: the initialiser {weight.name!r} is broken: {error}.") from error
-    reader.uses.update(value for node in graph.node for value in node.input)
-    reader.uses.update(value.name for value in graph.output)
-    return reader, inputs[0].name
-
-
-def _operators(graph: Any, version: int, taken: set[str], file: Path) -> list[Operator]:
-    """Give every node under a name of its own, its attributes as plain values."""
-    made: set[str] = set()
-    operators = []
-    for node in graph.node:
-        if not node.output or not node.output[0] or made & set(filter(None, node.output)):
-            raise FileError(f"{file}: {node.op_type} node {node.name!r} has no output of its own.")
-        made.update(node.output)
-        name = _unique((node.name, node.output[0]), taken)
-        taken.add(name)
-        try:
-            attributes = {item.name: _attribute(item) for item in node.attribute}
-        except (ValueError, TypeError, KeyError) as error:
-            where = f"{node.op_type} node {name!r}"
-            raise FileError(f"{file}: {where} has a broken attribute: {error}.") from error
-        inputs, outputs = tuple(node.input), tuple(node.output)
-        operators.append(Operator(node.op_type, name, inputs, outputs, attributes, version))
-    return operators
-
-
-def _unique(wished: Sequence[str], taken: set[str]) -> str:
-    for name in wished:
-        if name and name not in taken:
-            return name
-    count = 2
-    while f"{wished[-1]}_{count}" in taken:
-        count += 1
-    return f"{wished[-1]}_{count}"
-
-
-def _attribute(item: Any) -> Any:
-    """Give an attribute as a number, text, list or array."""
-    import onnx
-
-    value = onnx.helper.get_attribute_value(item)
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, onnx.TensorProto):
-        return onnx.numpy_helper.to_array(value)
-    return value

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import convscope
 from convscope.errors import InvalidValue
 from convscope.formats.onnx_operators import WRITERS
+from convscope.formats.onnx_operators.registry import NEEDS_OPSET
 from convscope.network import Network, Node
 
 __all__ = ["OPSET", "GraphWriter", "write_network"]
@@ -35,15 +36,13 @@ class GraphWriter:
 
     def __init__(self, net: Network) -> None:
         self.dtype = np.dtype(net.dtype)
+        self.type_number = 1 if self.dtype == np.float32 else 11  # TensorProto.FLOAT or DOUBLE
         self.notes: dict[str, Any] = {}
         self.operators: list[Any] = []
         self.initialisers: list[Any] = []
-        self.shapes: dict[str, tuple[int, ...]] = {net.input_name: (1, *net.input_shape)}
+        self.shapes: dict[str, tuple[int, ...]] = net.shapes()
         # ONNX has one space of names for inputs, weights and values.
-        self._taken = {net.input_name, *net.nodes}
-        for node in net.nodes.values():
-            shapes = (self.shapes[name] for name in node.inputs)
-            self.shapes[node.name] = tuple(node.layer.output_shape(*shapes))
+        self._taken = {*self.shapes}
 
     def parameter(self, node: Node, name: str) -> str:
         """Store a parameter or statistic of a node; give the name it has in the file."""
@@ -90,16 +89,17 @@ def write_network(net: Network) -> Any:
             kind = node.layer.kind
             raise InvalidValue(f"save: a layer must have an ONNX form; got {kind} in {node.name!r}.")
         WRITERS[node.layer.kind](node, node.layer, graph)
+    opset = max(OPSET, *(NEEDS_OPSET.get(node.layer.kind, 0) for node in net.nodes.values()))
     model = helper.make_model(
         helper.make_graph(
             graph.operators,
             net.name or "network",
-            [_value(graph, net.input_name)],
+            [_value(graph, name) for name in (net.input_name, *net.more_inputs)],
             [_value(graph, name) for name in net.outputs],
             graph.initialisers,
         ),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=_IR_VERSION,
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=_IR_VERSION if opset <= 18 else _IR_VERSION + 2,
         producer_name="convscope",
         producer_version=convscope.__version__,
     )

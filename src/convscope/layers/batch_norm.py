@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from convscope import ops
 from convscope.errors import InvalidValue
 from convscope.layers.arguments import as_parameter, as_vector, same_channels
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
 
-__all__ = ["BatchNorm", "NormCache"]
+__all__ = ["BatchNorm", "NormCache", "as_image"]
+
+
+def as_image(x: Array) -> Array:
+    """See (N, C, any axes) as (N, C, values, 1)."""
+    return x.reshape(*x.shape[:2], -1, 1)
 
 
 class NormCache(NamedTuple):
@@ -73,6 +81,9 @@ class BatchNorm(Layer):
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the normalised input; the cache is (input, mean, variance, training)."""
         (x,) = inputs
+        if x.ndim not in (2, 4):
+            y, cache = self.forward(as_image(x), context=replace(context, lend=None))
+            return y.reshape(x.shape), cache
         weight, bias = self.parameters["weight"], self.parameters["bias"]
         out = self.borrow_output(context, x)
         if context.training:
@@ -91,6 +102,9 @@ class BatchNorm(Layer):
     ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
         """Give the gradients; in training, mean and variance depend on the input too."""
         check_rule(rule)
+        if grad.ndim not in (2, 4):
+            dx, own = self.backward(as_image(grad), cache, rule, replace(context, lend=None))
+            return np.asarray(dx).reshape(grad.shape), own
         out = context.array("input gradient", cache.x.shape, cache.x.dtype)
         dx, dweight, dbias = ops.batch_norm_grad(
             grad,

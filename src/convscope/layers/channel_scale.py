@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from convscope import ops
 from convscope.layers.arguments import as_parameter, as_vector, same_channels
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
-from convscope.layers.batch_norm import NormCache
+from convscope.layers.batch_norm import NormCache, as_image
 
 __all__ = ["ChannelScale"]
 
@@ -40,6 +41,9 @@ class ChannelScale(Layer):
         """Give the scaled input; the cache is (input, 0, 1, False)."""
         # A scale and shift is a batch norm of mean 0, variance 1 and eps 0.
         (x,) = inputs
+        if x.ndim not in (2, 4):
+            y, cache = self.forward(as_image(x), context=replace(context, lend=None))
+            return y.reshape(x.shape), cache
         weight, bias = self.parameters["weight"], self.parameters["bias"]
         cache = NormCache(x, np.zeros_like(weight), np.ones_like(weight), False)
         out = self.borrow_output(context, x)
@@ -50,6 +54,9 @@ class ChannelScale(Layer):
     ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
         """Give weight * grad, and the sums of grad * x and grad by channel."""
         check_rule(rule)
+        if grad.ndim not in (2, 4):
+            dx, own = self.backward(as_image(grad), cache, rule, replace(context, lend=None))
+            return np.asarray(dx).reshape(grad.shape), own
         weight = self.parameters["weight"]
         out = context.array("input gradient", cache.x.shape, cache.x.dtype)
         dx, dweight, dbias = ops.batch_norm_grad(

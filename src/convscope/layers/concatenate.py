@@ -55,9 +55,9 @@ class Concatenate(Layer):
         """The sizes along the axis add up; the others must agree."""
         axis = self.axis % len(shapes[0])
         rest = {shape[:axis] + shape[axis + 1 :] for shape in shapes}
-        if len(rest) != 1 or axis == 0:
+        if len(rest) != 1:
             raise InvalidValue(
-                f"Concatenate: all inputs must agree but along axis {self.axis}, not the batch's; "
+                f"Concatenate: all inputs must agree but along axis {self.axis}; "
                 f"got {', '.join(map(str, shapes))}."
             )
         total = sum(shape[axis] for shape in shapes)

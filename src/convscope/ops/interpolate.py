@@ -101,7 +101,7 @@ def weights(size: int, rule: AxisRule) -> tuple[Array, Array]:
     for row, place in enumerate(places):
         for cell, weight in _taps(float(place), rule):
             inside = 0 <= cell < size
-            if inside or not (rule.exclude_outside or rule.antialias):
+            if inside or not rule.exclude_outside:
                 matrix[row, min(max(cell, 0), size - 1)] += weight
         total = matrix[row].sum()
         if (rule.exclude_outside or rule.antialias) and total:
@@ -121,7 +121,8 @@ def _places(size: int, rule: AxisRule) -> Array:
     if word == "pytorch_half_pixel":
         return (i + 0.5) / scale - 0.5 if output > 1 else np.zeros(output)
     if word == "align_corners":
-        return i * (size - 1) / (output - 1) if output > 1 else np.zeros(output)
+        length = max(scale * size, 1)  # before it is floored
+        return i * (size - 1) / (length - 1) if output > 1 else np.zeros(output)
     if word == "asymmetric":
         return i / scale
     if word == "tf_half_pixel_for_nn":

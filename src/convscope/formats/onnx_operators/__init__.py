@@ -19,6 +19,8 @@ from convscope.formats.onnx_operators import (
     elementwise,
     normalisation,
     pooling,
+    reductions,
+    resizing,
     shaping,
 )
 from convscope.formats.onnx_operators.registry import READERS, WRITERS
@@ -33,5 +35,7 @@ __all__ = [
     "elementwise",
     "normalisation",
     "pooling",
+    "reductions",
+    "resizing",
     "shaping",
 ]

@@ -53,8 +53,8 @@ def read_softmax(operator: Operator, graph: GraphReader) -> None:
     axis %= len(shape)
     if operator.opset < 13 and math.prod(shape[axis + 1 :]) != 1:
         raise CannotRead(f"up to opset 12 it mixes the axes from {axis} on; got shape {shape} for one image")
-    if axis == 0:
-        raise CannotRead("axis must not be that of the batch")
+    if axis == 0 and graph.batch is None:
+        raise CannotRead("axis must not be that of the batch, which the file leaves open")
     graph.add(operator, Softmax(axis) if operator.kind == "Softmax" else LogSoftmax(axis))
 
 
@@ -67,11 +67,14 @@ def write_softmax(node: Node, layer: Softmax | LogSoftmax, graph: GraphWriter) -
 @reads("Dropout")
 def read_dropout(operator: Operator, graph: GraphReader) -> None:
     """Identity, unless the network is trained further."""
-    operator.only_first_output()
     if operator.has_input(2) and graph.constant(operator, 2):
         raise CannotRead("training_mode must be false")
+    if any(operator.outputs[1:]):  # the mask: nothing is dropped
+        if graph.batch is None:
+            operator.only_first_output()
+        graph.define(operator, np.ones(graph.shape(operator.inputs[0]), bool), 1)
     ratio = float(graph.constant(operator, 1)) if operator.has_input(1) else operator.get("ratio", 0.5)
-    graph.add(operator, Dropout(round(ratio, 6)))
+    graph.add(operator, Dropout(min(round(ratio, 6), 0.999999)))
 
 
 @writes("Dropout")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.formats.onnx_operators.registry import CannotRead, Operator, reads, writes
-from convscope.layers import Linear
+from convscope.layers import Add, Linear, MatMul, Multiply, Transpose
 
 if TYPE_CHECKING:
     from convscope.formats.onnx_reader import GraphReader
@@ -19,28 +19,30 @@ if TYPE_CHECKING:
 @reads("Gemm")
 def read_gemm(operator: Operator, graph: GraphReader) -> None:
     """alpha * A' B' + beta * C, where A is the input: alpha and beta go into weight and bias."""
-    if operator.get("transA", 0):
-        raise CannotRead("transA must be 0: the input's rows are the images of a batch")
-    matrix = graph.constant(operator, 1)
-    if matrix.ndim != 2:
-        raise CannotRead(f"its second input must be a matrix; got shape {matrix.shape}")
+    if not _is_dense_layer(operator, graph):
+        _read_product(operator, graph)
+        return
+    matrix = graph.weight(operator, 1)
     weight = matrix if operator.get("transB", 0) else matrix.T
     bias = None
     if operator.has_input(2):
-        bias = _scaled(_row(graph.constant(operator, 2), len(weight)), operator.get("beta", 1.0))
+        bias = _scaled(_row(graph.weight(operator, 2), len(weight)), operator.get("beta", 1.0))
     graph.add(operator, Linear(_scaled(weight, operator.get("alpha", 1.0)), bias))
 
 
 @reads("MatMul")
 def read_matmul(operator: Operator, graph: GraphReader) -> None:
     """A matrix product with constant weights; an Add that follows gives it a bias."""
-    matrix = graph.constant(operator, 1)
-    if matrix.ndim != 2 or len(graph.shape(operator.inputs[0])) != 2:
-        raise CannotRead(
-            "only (N, F) times (F, O) is known; "
-            f"got {graph.shape(operator.inputs[0])} (for one image) and {matrix.shape}"
-        )
-    graph.add(operator, Linear(np.ascontiguousarray(matrix.T)))
+    matrix = graph.known(operator.inputs[1])
+    if matrix is None or matrix.ndim != 2 or len(graph.shape(operator.inputs[0])) != 2:
+        graph.add(operator, MatMul(), operator.inputs)
+    else:
+        graph.add(operator, Linear(np.ascontiguousarray(graph.weight(operator, 1).T)))
+
+
+@writes("MatMul")
+def write_matmul(node: Node, layer: MatMul, graph: GraphWriter) -> None:
+    graph.emit("MatMul", node.name, node.inputs)
 
 
 @writes("Linear")
@@ -49,6 +51,48 @@ def write_linear(node: Node, layer: Linear, graph: GraphWriter) -> None:
     if "bias" in layer.parameters:
         inputs.append(graph.parameter(node, "bias"))
     graph.emit("Gemm", node.name, inputs, transB=1)
+
+
+def _is_dense_layer(operator: Operator, graph: GraphReader) -> bool:
+    matrix = graph.known(operator.inputs[1]) if len(operator.inputs) > 1 else None
+    if matrix is None or matrix.ndim != 2 or operator.get("transA", 0):
+        return False
+    outputs = matrix.shape[0 if operator.get("transB", 0) else 1]
+    if not operator.has_input(2):
+        return True
+    bias = graph.known(operator.inputs[2])
+    return bias is not None and bias.size in (1, outputs) and (not bias.ndim or bias.shape[-1] == bias.size)
+
+
+def _read_product(operator: Operator, graph: GraphReader) -> None:
+    """A product of two computed matrices, step by step; the last step has the operator's name."""
+    a, b = operator.inputs[0], operator.inputs[1]
+    if operator.get("transA", 0):
+        a = graph.step(operator, "transposed A", Transpose((1, 0)), [a])
+    if operator.get("transB", 0):
+        b = graph.step(operator, "transposed B", Transpose((1, 0)), [b])
+    steps: list[tuple[Any, list[str]]] = [(MatMul(), [a, b])]
+    if operator.get("alpha", 1.0) != 1:
+        steps.append((Multiply(), ["", _number(operator, graph, "alpha")]))
+    if operator.has_input(2):
+        addend = operator.inputs[2]
+        if operator.get("beta", 1.0) != 1:
+            factor = _number(operator, graph, "beta")
+            addend = graph.step(operator, "scaled C", Multiply(), [addend, factor])
+        steps.append((Add(), ["", addend]))
+    value = ""
+    for index, (layer, values) in enumerate(steps):
+        values = [item or value for item in values]
+        if index == len(steps) - 1:
+            graph.add(operator, layer, values)
+        else:
+            value = graph.step(operator, f"step {index + 1}", layer, values)
+
+
+def _number(operator: Operator, graph: GraphReader, name: str) -> str:
+    value = f"{operator.name}/{name}"
+    graph.constants[value] = np.array(operator.get(name), graph.dtype)
+    return value
 
 
 def _row(bias: NDArray[Any], outputs: int) -> NDArray[Any]:

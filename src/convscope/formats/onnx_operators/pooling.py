@@ -1,13 +1,30 @@
-"""MaxPool and AveragePool."""
+"""MaxPool, AveragePool, LpPool and the global ones."""
 
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from convscope.formats.onnx_operators.registry import CannotRead, Operator, reads, writes
-from convscope.formats.onnx_operators.windows import read_padding, read_pair, window_attributes
-from convscope.layers import AvgPool2d, MaxPool2d
+from convscope.errors import InvalidValue
+from convscope.formats.onnx_operators.registry import Operator, reads, writes
+from convscope.formats.onnx_operators.windows import (
+    read_padding,
+    read_pair,
+    spatial_attributes,
+    spatial_settings,
+    window_attributes,
+)
+from convscope.layers import (
+    AvgPool2d,
+    AvgPoolNd,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
+    LpPool2d,
+    LpPoolNd,
+    MaxPool2d,
+    MaxPoolNd,
+    Reduce,
+)
 
 if TYPE_CHECKING:
     from convscope.formats.onnx_reader import GraphReader
@@ -18,6 +35,12 @@ if TYPE_CHECKING:
 @reads("MaxPool")
 def read_max_pool(operator: Operator, graph: GraphReader) -> None:
     operator.only_first_output()
+    rank = len(operator.get("kernel_shape", ()))
+    if rank != 2:
+        ceil = bool(operator.get("ceil_mode", 0))
+        kernel = operator.get("kernel_shape", ())
+        graph.add(operator, MaxPoolNd(kernel, ceil_mode=ceil, **spatial_settings(operator, rank)))
+        return
     layer = MaxPool2d(
         read_pair(operator, "kernel_shape", None),
         stride=read_pair(operator, "strides"),
@@ -36,8 +59,13 @@ def write_max_pool(node: Node, layer: MaxPool2d, graph: GraphWriter) -> None:
 
 @reads("AveragePool")
 def read_average_pool(operator: Operator, graph: GraphReader) -> None:
-    if read_pair(operator, "dilations") != (1, 1):
-        raise CannotRead(f"dilations must be 1; got {operator.get('dilations')}")
+    kernel = operator.get("kernel_shape", ())
+    if len(kernel) != 2 or read_pair(operator, "dilations") != (1, 1):
+        settings = spatial_settings(operator, len(kernel))
+        settings["ceil_mode"] = bool(operator.get("ceil_mode", 0))
+        count = bool(operator.get("count_include_pad", 0))
+        graph.add(operator, AvgPoolNd(kernel, count_include_pad=count, **settings))
+        return
     layer = AvgPool2d(
         read_pair(operator, "kernel_shape", None),
         stride=read_pair(operator, "strides"),
@@ -55,6 +83,57 @@ def write_average_pool(node: Node, layer: AvgPool2d, graph: GraphWriter) -> None
     attributes["ceil_mode"] = _ceil_mode(node, layer, graph)
     attributes["count_include_pad"] = int(layer.count_include_pad)
     graph.emit("AveragePool", node.name, node.inputs, **attributes)
+
+
+@reads("LpPool")
+def read_lp_pool(operator: Operator, graph: GraphReader) -> None:
+    kernel, rank = operator.get("kernel_shape", ()), len(operator.get("kernel_shape", ()))
+    kind: Any = LpPool2d if rank == 2 else LpPoolNd
+    settings = spatial_settings(operator, rank)
+    settings["ceil_mode"] = bool(operator.get("ceil_mode", 0))
+    graph.add(operator, kind(tuple(kernel), p=float(operator.get("p", 2)), **settings))
+
+
+@reads("GlobalLpPool")
+@reads("GlobalMaxPool")
+@reads("GlobalAveragePool")
+def read_global_pool(operator: Operator, graph: GraphReader) -> None:
+    rank = len(graph.shape(operator.inputs[0]))
+    if rank == 4 and operator.kind != "GlobalLpPool":
+        graph.add(operator, GlobalMaxPool2d() if operator.kind == "GlobalMaxPool" else GlobalAvgPool2d())
+        return
+    how = {"GlobalLpPool": "norm", "GlobalMaxPool": "max", "GlobalAveragePool": "mean"}[operator.kind]
+    graph.add(operator, Reduce(how, range(2, rank), p=float(operator.get("p", 2))))
+
+
+@writes("GlobalMaxPool2d")
+@writes("GlobalAvgPool2d")
+def write_global_pool(node: Node, layer: Any, graph: GraphWriter) -> None:
+    kind = "GlobalMaxPool" if layer.kind == "GlobalMaxPool2d" else "GlobalAveragePool"
+    graph.emit(kind, node.name, node.inputs)
+
+
+@writes("MaxPoolNd")
+def write_max_pool_nd(node: Node, layer: MaxPoolNd, graph: GraphWriter) -> None:
+    attributes = spatial_attributes(layer, graph.shapes[node.inputs[0]])
+    graph.emit("MaxPool", node.name, node.inputs, ceil_mode=int(layer.ceil_mode), **attributes)
+
+
+@writes("AvgPoolNd", opset=19)
+def write_average_pool_nd(node: Node, layer: AvgPoolNd, graph: GraphWriter) -> None:
+    attributes = spatial_attributes(layer, graph.shapes[node.inputs[0]])
+    attributes["count_include_pad"] = int(layer.count_include_pad)
+    graph.emit("AveragePool", node.name, node.inputs, ceil_mode=int(layer.ceil_mode), **attributes)
+
+
+@writes("LpPoolNd", opset=18)
+@writes("LpPool2d", opset=18)
+def write_lp_pool(node: Node, layer: Any, graph: GraphWriter) -> None:
+    if layer.p != int(layer.p):
+        raise InvalidValue(f"save: LpPool of ONNX must have a whole p; got {layer.p} in {node.name!r}.")
+    attributes = spatial_attributes(layer, graph.shapes[node.inputs[0]])
+    attributes["ceil_mode"] = int(layer.ceil_mode)
+    graph.emit("LpPool", node.name, node.inputs, p=int(layer.p), **attributes)
 
 
 def _ceil_mode(node: Node, layer: MaxPool2d | AvgPool2d, graph: GraphWriter) -> int:

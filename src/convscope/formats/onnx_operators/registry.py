@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from convscope.formats.onnx_writer import GraphWriter
     from convscope.network import Node
 
-__all__ = ["READERS", "WRITERS", "CannotRead", "Operator", "reads", "writes"]
+__all__ = ["NEEDS_OPSET", "READERS", "WRITERS", "CannotRead", "Operator", "reads", "writes"]
 
 
 class CannotRead(ConvscopeError):
@@ -52,6 +52,7 @@ _W = TypeVar("_W", bound=Writer)
 
 READERS: dict[str, Reader] = {}
 WRITERS: dict[str, Writer] = {}
+NEEDS_OPSET: dict[str, int] = {}  # kinds of layers whose operators are younger than the usual opset
 
 
 def reads(kind: str) -> Callable[[_R], _R]:
@@ -64,11 +65,13 @@ def reads(kind: str) -> Callable[[_R], _R]:
     return register
 
 
-def writes(kind: str) -> Callable[[_W], _W]:
-    """Register the writer of a kind of layer."""
+def writes(kind: str, opset: int | None = None) -> Callable[[_W], _W]:
+    """Register the writer of a kind of layer, and the opset it needs."""
 
     def register(function: _W) -> _W:
         WRITERS[kind] = function
+        if opset is not None:
+            NEEDS_OPSET[kind] = opset
         return function
 
     return register

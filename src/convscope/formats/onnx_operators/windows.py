@@ -7,7 +7,15 @@ from typing import Any
 from convscope.formats.onnx_operators.registry import CannotRead, Operator
 from convscope.geometry import resolve_padding
 
-__all__ = ["read_pair", "read_padding", "window_attributes"]
+__all__ = [
+    "read_ends",
+    "read_lengths",
+    "read_padding",
+    "read_pair",
+    "spatial_attributes",
+    "spatial_settings",
+    "window_attributes",
+]
 
 _AUTO_PAD = {"SAME_UPPER": "same", "SAME_LOWER": "same_lower", "VALID": "valid"}
 
@@ -34,6 +42,54 @@ def read_padding(operator: Operator) -> Any:
         raise CannotRead(f"pads must have four numbers, for images; got {pads}")
     top, left, bottom, right = (int(pad) for pad in pads)
     return (top, bottom), (left, right)
+
+
+def read_lengths(operator: Operator, attribute: str, rank: int) -> tuple[int, ...]:
+    """Give an attribute of one whole number for each of `rank` axes; by default ones."""
+    value = operator.get(attribute, (1,) * rank)
+    if len(value) != rank:
+        raise CannotRead(f"{attribute} must have {rank} numbers; got {list(value)}")
+    return tuple(int(n) for n in value)
+
+
+def read_ends(operator: Operator, rank: int) -> Any:
+    """Give auto_pad as a word or pads as ((before, after), ...), for any number of axes."""
+    auto = operator.get("auto_pad", "NOTSET")
+    if auto == "VALID":
+        return ((0, 0),) * rank
+    if auto in _AUTO_PAD:
+        return _AUTO_PAD[auto]
+    pads = operator.get("pads", (0,) * 2 * rank)
+    if auto != "NOTSET" or len(pads) != 2 * rank:
+        raise CannotRead(f"pads must have {2 * rank} numbers; got {list(pads)}, auto_pad {auto}")
+    return tuple((int(pads[a]), int(pads[rank + a])) for a in range(rank))
+
+
+def spatial_settings(operator: Operator, rank: int) -> dict[str, Any]:
+    """Give stride, padding and dilation of a layer over any number of axes."""
+    return {
+        "stride": read_lengths(operator, "strides", rank),
+        "padding": read_ends(operator, rank),
+        "dilation": read_lengths(operator, "dilations", rank),
+    }
+
+
+def spatial_attributes(layer: Any, input_shape: tuple[int, ...]) -> dict[str, Any]:
+    """Give kernel_shape, strides, dilations and pads of a layer over any number of axes."""
+    rank = len(layer.kernel_size)
+    by_axis = (layer.padding,) * rank if isinstance(layer.padding, str) else layer.padding
+    ends = [
+        resolve_padding(padding, *sizes)
+        for padding, *sizes in zip(
+            by_axis, input_shape[2:], layer.kernel_size, layer.stride, layer.dilation, strict=True
+        )
+    ]
+    return {
+        "kernel_shape": list(layer.kernel_size),
+        "strides": list(layer.stride),
+        "dilations": list(layer.dilation),
+        "pads": [before for before, _ in ends] + [after for _, after in ends],
+    }
 
 
 def window_attributes(layer: Any, input_shape: tuple[int, ...]) -> dict[str, Any]:
