@@ -10,8 +10,10 @@ from convscope import __version__
 from convscope.cli.demo import demo
 from convscope.cli.errors import run
 from convscope.cli.evaluate import evaluate
+from convscope.cli.filter import filter_photo
 from convscope.cli.geometry import geometry
 from convscope.cli.info import info
+from convscope.cli.kernels import kernels
 from convscope.cli.predict import predict
 from convscope.cli.train import train
 
@@ -31,6 +33,8 @@ app.command()(geometry)
 app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(kernels)
+app.command("filter")(filter_photo)
 
 
 def _show_version(wanted: bool) -> None:

@@ -15,7 +15,7 @@ from convscope.layers.base import Array
 from convscope.network import Network
 from convscope.result import Result
 
-__all__ = ["KernelTables", "convolutions", "kernel_table", "reads_image"]
+__all__ = ["KernelTables", "convolutions", "kernel_table", "reads_image", "weight_of"]
 
 LARGEST = 31
 # layers that leave every channel what it is, so that the next one still sees colours
@@ -152,6 +152,19 @@ def _judge(weight: _Weight) -> KernelTable:
 def convolutions(net: Network) -> dict[str, Conv2d]:
     """Give the network's convolutions, by node name."""
     return {name: node.layer for name, node in net.nodes.items() if isinstance(node.layer, Conv2d)}
+
+
+def weight_of(net_or_weights: Network | Mapping[str, Any], node: str) -> Array:
+    """Give the weight (C_out, C_in, kH, kW) of one layer, without judging it.
+
+    Raises
+    ------
+    UnknownName, InvalidValue
+        As `kernel_table`.
+    """
+    if isinstance(net_or_weights, Network):
+        return _chosen(net_or_weights, _of_network(net_or_weights, None, None), node).array
+    return _chosen(net_or_weights, _of_mapping(net_or_weights, None, None), node).array
 
 
 def reads_image(net: Network, node: str) -> bool:

@@ -1,0 +1,102 @@
+"""A kernel table as part of a page: pictures with their verdicts, the layer, its findings."""
+
+from __future__ import annotations
+
+from convscope.explain import KernelTables, SeenFromImage
+from convscope.kernels import KernelTable, Layer, Verdict
+from convscope.report.kernel_layer import layer_figure
+from convscope.report.kernel_sheet import power_pixels
+from convscope.report.kernel_words import family_counts, kernel_pixels, pixel_rule, short_facts, title
+from convscope.report.page import escape, figure, table
+from convscope.report.picture import data_uri, figure_uri
+from convscope.result import renders
+
+__all__ = ["finding_table", "kernel_table_html", "verdict_note"]
+
+_MOST = 96
+
+
+@renders("KernelTable", "html")
+def kernel_table_html(kernels: KernelTable) -> str:
+    """Show each filter with its frequency response and verdict, then the layer view."""
+    items = "".join(_item(kernels, i, v) for i, v in enumerate(kernels[:_MOST]))
+    more = f" {len(kernels) - _MOST} more filters are not shown." if len(kernels) > _MOST else ""
+    caption = (
+        f"{escape(family_counts(kernels.counts))}. Left of each: {pixel_rule(kernels)}. Right: power at each "
+        f"frequency, 0 in the middle, half a cycle per pixel at the edges, dark the largest.{more}"
+    )
+    grid = figure(f'<ul class="kernels">{items}</ul>', caption)
+    return grid + layer_html(kernels.layer, kernels.node)
+
+
+@renders("KernelTables", "html")
+def kernel_tables_html(tables: KernelTables) -> str:
+    """Show one row for each layer."""
+    rows = [
+        [
+            name,
+            "×".join(str(n) for n in kernels.weight.shape),
+            family_counts(kernels.counts),
+            ", ".join(f.name for f in kernels.layer.findings if f.found) or "-",
+        ]
+        for name, kernels in tables.items()
+    ]
+    return table(["layer", "weight", "families", "findings"], rows, text_columns=(0, 1, 2, 3))
+
+
+@renders("SeenFromImage", "html")
+def seen_html(seen: SeenFromImage) -> str:
+    """Say what was assumed, then show the table."""
+    assumed = "; ".join(seen.assumptions) or "nothing: the layers up to it are linear"
+    return f"<p>Assumed: {escape(assumed)}.</p>{kernel_table_html(seen.table)}"
+
+
+@renders("Layer", "html")
+def layer_html(layer: Layer, name: str = "") -> str:
+    """Show coverage, orientations and findings of a layer."""
+    alt = escape(
+        f"frequencies and orientations of the filters; by 15 degrees from 0: "
+        f"{', '.join(str(int(n)) for n in layer.orientations)}",
+        quote=True,
+    )
+    picture = f'<img src="{figure_uri(layer_figure(layer, name))}" alt="{alt}">'
+    caption = "Left: how many filters peak at each frequency; right: how many have stripes in each direction."
+    return figure(picture, caption) + finding_table(layer)
+
+
+@renders("Verdict", "html")
+def verdict_html(v: Verdict) -> str:
+    """Say the verdict in a sentence."""
+    return f"<p><b>{escape(title(v))}</b> {escape(v.sentence)}</p>"
+
+
+def finding_table(layer: Layer) -> str:
+    """Set the findings of a layer as a table."""
+    rows = [
+        [
+            f.name,
+            "yes" if f.found else "no",
+            f.text,
+            f"{f.threshold:.3g}",
+            f.source,
+            f.advice if f.found else "",
+        ]
+        for f in layer.findings
+    ]
+    head = ["finding", "found", "what was measured", "threshold", "source", "what one might do"]
+    return table(head, rows, text_columns=(0, 1, 2, 4, 5))
+
+
+def verdict_note(v: Verdict) -> str:
+    """Give a verdict as a note (HTML) below a small kernel: the family, and what decides."""
+    return " ".join([f"<b>{escape(title(v))}</b>", *(f"<br>{escape(line)}" for line in short_facts(v)[:2])])
+
+
+def _item(kernels: KernelTable, index: int, v: Verdict) -> str:
+    name = f"{kernels.node}[{index}]" if kernels.node else f"[{index}]"
+    alt = escape(f"kernel {name}: {v.sentence}", quote=True)
+    facts = "".join(f"<br>{escape(line)}" for line in short_facts(v))
+    picture = f'<img class="pixels" src="{data_uri(kernel_pixels(kernels, index, v.pattern))}" alt="{alt}">'
+    power = f'<img class="pixels" src="{data_uri(power_pixels(v))}" alt="its power spectrum">'
+    words = f'<span class="note"><b>{escape(title(v))}</b>{facts}</span>'
+    return f'<li><h3>{escape(name)}</h3><div class="pair">{picture}{power}</div>{words}</li>'
