@@ -172,6 +172,7 @@ def _facts(run: _Run, digest: str) -> dict[str, Any]:
 
 def _account(run: _Run, facts: dict[str, Any]) -> DemoAccount:
     """Compute everything the page shows."""
+    from convscope.explain import kernel_table
     from convscope.report.demo_page import DemoAccount
 
     maps, traces = _views(run)
@@ -183,8 +184,8 @@ def _account(run: _Run, facts: dict[str, Any]) -> DemoAccount:
         trained_on=len(run.train),
         summary=run.net.summary(),
         first=run.first,
-        before=run.before,
-        after=run.net.parameters[f"{run.first}.weight"],
+        before=kernel_table(run.before, run.first),
+        after=kernel_table(run.net, run.first),
         maps=maps,
         traces=traces,
         facts={

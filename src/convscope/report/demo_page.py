@@ -9,10 +9,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from convscope.explain import FeatureMaps, Trace
+from convscope.kernels import KernelTable
 from convscope.network import Summary
 from convscope.report.confusion import confusion_matrix, mistake_pictures
 from convscope.report.curve import epoch_table, learning_curve
 from convscope.report.grid import kernel_pairs
+from convscope.report.kernel_html import verdict_note
+from convscope.report.kernel_words import family_counts
 from convscope.report.layers_table import layers_table
 from convscope.report.maps import feature_map_path
 from convscope.report.page import details, escape, page, section, tiles
@@ -41,10 +44,8 @@ class DemoAccount:
     summary : Summary
     first : str
         The name of the first convolution.
-    before, after : ndarray of shape (C_out, C_in, kH, kW)
-        Its weight before and after training.
-    notes_before, notes_after : tuple of str
-        HTML below each kernel, such as a verdict.
+    before, after : KernelTable
+        Its kernels before and after training, judged.
     maps : tuple of FeatureMaps
     traces : tuple of Trace
     facts : mapping of str to str
@@ -57,12 +58,10 @@ class DemoAccount:
     trained_on: int
     summary: Summary
     first: str
-    before: Array
-    after: Array
+    before: KernelTable
+    after: KernelTable
     maps: tuple[FeatureMaps, ...]
     traces: tuple[Trace, ...]
-    notes_before: tuple[str, ...] = ()
-    notes_after: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -114,22 +113,28 @@ def _learning(account: DemoAccount) -> str:
 
 
 def _kernels(account: DemoAccount) -> str:
-    filters, _, height, width = account.after.shape
+    filters, _, height, width = account.after.weight.shape
     text = (
         f"<p>The first layer, <code>{escape(account.first)}</code>, slides {filters} kernels of "
         f"{height}×{width} weights over the image. At each place it multiplies the weights with the pixels "
         "below them and adds up. A kernel therefore answers most where the image looks like the kernel: ink "
         "under orange, paper under blue. Training began with random weights.</p>"
+        f"<p>What kind of filter is each, in the words of signal processing? Before training: "
+        f"<b>{escape(family_counts(account.before.counts))}</b>. After it: "
+        f"<b>{escape(family_counts(account.after.counts))}</b>. <i>Noise</i> means that the kernel cannot be "
+        f"told from one of {account.after.null_samples:,} random kernels of its size.</p>"
     )
-    caption = "Each pair is one kernel, before training at the left and after it at the right."
-    if account.notes_after:
-        caption += " Below each kernel stands what it was before, and what became of it."
+    caption = (
+        "Each pair is one kernel, before training at the left and after it at the right. Below each stands "
+        "its verdict with the probability that it is right; angles are counter-clockwise from the "
+        "horizontal, c/px are cycles per pixel."
+    )
     pairs = kernel_pairs(
-        account.before,
-        account.after,
+        account.before.weight,
+        account.after.weight,
         account.first,
-        notes_before=account.notes_before,
-        notes_after=account.notes_after,
+        notes_before=[verdict_note(v) for v in account.before],
+        notes_after=[verdict_note(v) for v in account.after],
         caption=caption,
     )
     return section("kernels", "What its first layer looks for", text, pairs)

@@ -78,9 +78,9 @@ def _heading(draw: Any, table: KernelTable, indices: range) -> None:
         f"stride {table.stride}{some}: {family_counts(table.counts)}"
     )
     rule = (
-        f"Left: {pixel_rule(table)}. Right: power of the judged pattern at each frequency, zero in the middle,"
-        " 0.5 cycles per pixel at the edges, white none, dark the kernel's largest. Angles: direction of the "
-        "stripes, 0° horizontal, counter-clockwise. Per cents: the probability that the family is right."
+        f"Left: {pixel_rule(table)}. Right: power of the judged pattern at each frequency, zero in the "
+        "middle, 0.5 cycles per pixel at the edges, white none, dark the kernel's largest. Angles: direction "
+        "of the stripes, 0° horizontal, counter-clockwise. Per cents: how likely the family is right."
     )
     y = 50
     for text, ink in ((facts, _INK), (rule, _MUTED)):
