@@ -13,10 +13,12 @@ import numpy as np
 
 from convscope.kernels.choosing import Chance, Choice, choose, features
 from convscope.kernels.families import FAMILIES, SPATIAL
+from convscope.kernels.fits import fitter_for
 from convscope.kernels.generate import Generated, generate
 from convscope.kernels.models import Array
 from convscope.kernels.scores import score
 from convscope.kernels.separability import separability_p
+from convscope.kernels.workers import on_all_cores
 
 __all__ = ["calibrate", "confidence", "counted", "right"]
 
@@ -59,10 +61,8 @@ def calibrate(null: Chance, height: int, width: int, channels: int, samples: int
     else:
         side = height
     count = min(120 if side <= 7 else 60 if side <= 11 else 24, max(12, samples // 30))
-    rows, truth = [], []
-    for family in (*SPATIAL, "mixture", "noise"):
-        if side == 3 and family in ("higher-derivative", "mixture"):
-            continue
+
+    def measure(family: str) -> tuple[Array, Array]:
         many = 3 * count if family == "noise" else count
         drawn = generate(family, side, many, channels=channels, seed=_SEED)
         scores = score(drawn.weight.reshape(many, channels, -1), side, side)
@@ -70,8 +70,12 @@ def calibrate(null: Chance, height: int, width: int, channels: int, samples: int
         choice = choose(scores, null, side, side, chance)
         higher = scores.comparison.explained[SPATIAL.index("higher-derivative")]
         keep = counted(drawn)
-        rows.append(features(choice)[keep])
-        truth.append(right(drawn, choice.family, higher)[keep])
+        return features(choice)[keep], right(drawn, choice.family, higher)[keep]
+
+    cannot = ("higher-derivative", "mixture") if side == 3 else ()
+    families = [family for family in (*SPATIAL, "mixture", "noise") if family not in cannot]
+    fitter_for(side, side)  # made once, before the threads ask for it
+    rows, truth = zip(*on_all_cores(measure, families), strict=True)
     return _logistic(np.concatenate(rows), np.concatenate(truth).astype(float))
 
 

@@ -27,12 +27,15 @@ import numpy as np
 from convscope.errors import FileError, InvalidValue
 from convscope.files import atomic_path
 from convscope.kernels.calibration import calibrate
+from convscope.kernels.fits import fitter_for
 from convscope.kernels.models import Array
 from convscope.kernels.scores import SHAPES, Scores, score
+from convscope.kernels.workers import on_all_cores
 
 __all__ = ["Null", "cache_folder", "null_for", "statistics"]
 
 _SEED = 20240
+_BATCH = 500  # kernels scored at once
 _MEASURES = ("statistic", "two", "anisotropy", "classic", *SHAPES)
 
 
@@ -128,8 +131,13 @@ def _compute(height: int, width: int, channels: int, samples: int) -> Null:
     kernels = np.concatenate(
         [random.normal(size=(half, *shape)), random.uniform(-1, 1, size=(samples - half, *shape))]
     ).astype(np.float32)
-    measured = statistics(score(kernels, height, width))
-    scores = {name: np.sort(measured[name].astype(np.float32)) for name in _MEASURES}
+    fitter_for(height, width)  # made once, before the threads ask for it
+    parts = np.array_split(kernels, -(-samples // _BATCH))
+    measured = on_all_cores(lambda part: statistics(score(part, height, width)), parts)
+    scores = {
+        name: np.sort(np.concatenate([part[name] for part in measured]).astype(np.float32))
+        for name in _MEASURES
+    }
     plain = Null(samples, scores, np.zeros(0))
     return Null(samples, scores, calibrate(plain, height, width, channels, samples))
 

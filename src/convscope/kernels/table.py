@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, overload
 
 import numpy as np
@@ -25,6 +24,7 @@ from convscope.kernels.scores import SHAPES
 from convscope.kernels.spectrum import PASSBANDS
 from convscope.kernels.symmetry import SYMMETRIES
 from convscope.kernels.verdicts import ClassicMatch, ColourPart, Duplicate, ShapeFit, Verdict
+from convscope.kernels.workers import on_all_cores, workers
 from convscope.result import Result, plain
 
 __all__ = ["KernelTable", "judge", "verdict"]
@@ -215,8 +215,6 @@ def _judge_alive(
     weight: Array, alive: Array, channels: str | None, stride: int
 ) -> tuple[Columns, Duplicates]:
     """Judge the filters that are alive, in batches on all cores, and find the duplicates among them."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     depth, height, width = weight.shape[1:]
     filters = weight[alive].reshape(-1, depth, height * width)
     if len(filters) == 0:
@@ -226,24 +224,14 @@ def _judge_alive(
     # made once, before the threads ask for them
     null_for(height, width, depth)
     fitter_for(height, width)
-    batch = min(chunk_of(height * width), max(64, -(-len(filters) // _workers())))
+    batch = min(chunk_of(height * width), max(64, -(-len(filters) // workers())))
     batches = [filters[i : i + batch] for i in range(0, len(filters), batch)]
     if len(batches) == 1:
         return examine(filters, height, width, channels, stride), find_duplicates(weight, alive)
-    # small matrix products gain nothing from BLAS threads, which would fight with ours
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_workers()) as pool:
-        duplicates = pool.submit(find_duplicates, weight, alive)
-        parts = list(pool.map(lambda b: examine(b, height, width, channels, stride), batches))
-        found = duplicates.result()
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, found
-
-
-def _workers() -> int:
-    chosen = os.environ.get("CONVSCOPE_THREADS", "")
-    if chosen.isdigit() and int(chosen) > 0:
-        return int(chosen)
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    jobs: list[Callable[[], Any]] = [partial(find_duplicates, weight, alive)]
+    jobs += [partial(examine, part, height, width, channels, stride) for part in batches]
+    duplicates, *parts = on_all_cores(lambda job: job(), jobs)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, duplicates
 
 
 _ONES = ("confidence", "explained", "even_share", "pattern_dc_gain", "p_value", "low", "anisotropy_p")
