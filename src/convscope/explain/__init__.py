@@ -15,6 +15,7 @@ from convscope.explain.receptive import EffectiveField, GaussianFit, NodeField, 
 from convscope.explain.tracing import After, Trace, trace
 from convscope.explain.ways import ConvolutionForms, Form, convolution_forms
 from convscope.explain.windows import AxisWindows, Windows, draw_windows
+from convscope.explain.workbooks import Workbook, workbook
 
 __all__ = [
     "After",
@@ -35,6 +36,7 @@ __all__ = [
     "SeenFromImage",
     "Trace",
     "Windows",
+    "Workbook",
     "composite_kernel",
     "convolution_forms",
     "draw_windows",
@@ -45,4 +47,5 @@ __all__ = [
     "receptive_field",
     "seen_from_image",
     "trace",
+    "workbook",
 ]
