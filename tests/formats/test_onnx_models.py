@@ -56,7 +56,7 @@ def test_onnx_runtime_computes_the_same(name, tmp_path):
         assert_outputs_agree(net, values)
 
 
-@pytest.mark.parametrize("name", ["lenet_mnist_caffe", "squeezenet_v1.1", "bvlc_googlenet"])
+@pytest.mark.parametrize("name", ["lenet_mnist_caffe", "squeezenet_v1.1", "bvlc_googlenet", "tiny_vgg"])
 def test_foreign_networks_agree_with_onnx_runtime_at_every_node(name, shared_data):
     path = shared_data / "models" / f"{name}.onnx"
     net, model = cs.load(path), onnx.load(path)
@@ -70,6 +70,14 @@ def test_lenet_from_caffe_reads_digits(shared_data):
     # Caffe scaled the pixels by 1/256. A thousand images suffice here.
     part = (test.x[:1000] * np.float32(255 / 256), test.y[:1000])
     assert cs.training.evaluate(net, part).accuracy > 0.98
+
+
+@pytest.mark.slow
+def test_lenet_from_caffe_reads_all_digits(shared_data):
+    net = cs.load(shared_data / "models" / "lenet_mnist_caffe.onnx")
+    _, test = cs.data.mnist(shared_data / "mnist")
+    pixels = test.x * np.float32(255 / 256)
+    assert cs.training.evaluate(net, (pixels, test.y)).accuracy == pytest.approx(0.9914, abs=1e-9)
 
 
 @pytest.mark.parametrize(("name", "expected"), [("squeezenet_v1.1", 0.405), ("bvlc_googlenet", 0.485)])
