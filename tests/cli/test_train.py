@@ -168,9 +168,9 @@ def picture(path: Path, size: tuple[int, int] = (8, 8), mode: str = "L") -> None
     Image.new(mode, size).save(path)
 
 
-def good_folder(place: Path) -> Path:
+def good_folder(place: Path, count: int = 6) -> Path:
     for kind in ("cat", "dog"):
-        for number in range(6):
+        for number in range(count):
             picture(place / kind / f"{number}.png")
     return place
 
@@ -285,17 +285,19 @@ def test_images_of_all_kinds_train_where_it_is_said_how(tmp_path, capsys):
 
 
 def test_a_truncated_image_stops_the_run_which_goes_on_when_it_is_mended(tmp_path, capsys):
-    folder = good_folder(tmp_path / "data")
-    file = folder / "cat" / "3.png"
+    folder = good_folder(tmp_path / "data", 30)
+    (folder / "cat" / "10.png").unlink()
+    file = folder / "cat" / "10.jpg"  # of a JPEG only the header is read before
     noise = np.random.default_rng(0).integers(0, 255, (8, 8), np.uint8)
     Image.fromarray(noise).save(file)
     whole = file.read_bytes()
-    file.write_bytes(whole[: len(whole) // 2 + 10])  # the header is whole: found when it is decoded
-    words = (folder, *QUICK, "--memory", "0", "-o", tmp_path / "run", "--resume")
+    file.write_bytes(whole[:-30])
+    words = (folder, *QUICK, "--memory", "0", "--flip", "both", "-o", tmp_path / "run", "--resume")
     assert train(*words) == 2
     line = capsys.readouterr().err
     assert line.count("\n") == 1
-    assert "3.png" in line
+    assert "10.jpg" in line
+    assert list(cs.load_run(tmp_path / "run").snapshots) == [0]  # it had begun
     file.write_bytes(whole)
     assert train(*words) == 0
 
