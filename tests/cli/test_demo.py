@@ -82,6 +82,18 @@ def test_the_first_kernels_before_training_are_the_untrained_network_s(folder: P
     assert np.abs(shown - kernel).max() < 0.01
 
 
+def test_every_kernel_has_its_verdict_before_and_after(folder: Path) -> None:
+    page = (folder / "report.html").read_text()
+    families = json.loads((folder / "result.json").read_text())["families"]
+    assert sum(families["before"].values()) == sum(families["after"].values()) == 16
+    assert families["before"].get("noise", 0) >= 14  # untrained kernels are random
+    for when, counts in families.items():
+        said = ", ".join(f"{count} {family}" for family, count in counts.items())
+        assert f"<b>{said}</b>" in page, when
+        for family, count in counts.items():
+            assert len(re.findall(rf"<b>{when}</b><br><b>{family}\b", page)) == count
+
+
 def test_a_second_run_replaces_the_first(folder: Path) -> None:
     before = (folder / "result.json").read_text()
     assert main(["demo", "-o", str(folder), "--epochs", "1"]) == 0

@@ -130,12 +130,14 @@ def _write(run: _Run, page: Path, network: Path, result: Path, started: float) -
 
     save(run.net, network)
     facts = _facts(run, hashlib.sha256(network.read_bytes()).hexdigest())
-    write_text(page, demo_page(_account(run, facts)))
+    account = _account(run, facts)
+    write_text(page, demo_page(account))
     numbers = {
         "test_accuracy": run.evaluation.accuracy,
         "test_images": len(run.test),
         "mistakes": len(run.evaluation.mistakes),
         "training_images": len(run.train),
+        "families": {"before": account.before.counts, "after": account.after.counts},
         "seconds": {"training": run.history.seconds, "all": time.perf_counter() - started},
         **facts,
         "history": plain(run.history),

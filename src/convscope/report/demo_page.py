@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from convscope.explain import FeatureMaps, Trace
@@ -122,7 +123,8 @@ def _kernels(account: DemoAccount) -> str:
         f"<p>What kind of filter is each, in the words of signal processing? Before training: "
         f"<b>{escape(family_counts(account.before.counts))}</b>. After it: "
         f"<b>{escape(family_counts(account.after.counts))}</b>. <i>Noise</i> means that the kernel cannot be "
-        f"told from one of {account.after.null_samples:,} random kernels of its size.</p>"
+        f"told from {account.after.null_samples:,} random kernels of its size; p is the share of those that "
+        f"any named filter fits as well.{_still_random(account)}</p>"
     )
     caption = (
         "Each pair is one kernel, before training at the left and after it at the right. Below each stands "
@@ -138,6 +140,20 @@ def _kernels(account: DemoAccount) -> str:
         caption=caption,
     )
     return section("kernels", "What its first layer looks for", text, pairs)
+
+
+def _still_random(account: DemoAccount) -> str:
+    """Say so where training made few filters that have a name, with what it changed all the same."""
+    after = account.after
+    if after.counts.get("noise", 0) * 2 < len(after):
+        return ""
+    before, now = (float(np.nanmean(t.columns["centroid"])) for t in (account.before, after))
+    way = "lower" if now < before else "higher"
+    return (
+        " So few digits, small as they are, make few kernels that have a name, and the network reads them "
+        f"all the same. What did change is the mean frequency of the kernels' power: it moved {way}, from "
+        f"{before:.2f} to {now:.2f} cycles per pixel."
+    )
 
 
 def _maps(account: DemoAccount) -> str:

@@ -55,10 +55,12 @@ def short_facts(v: Verdict) -> list[str]:
         return [f"norm {v.norm:.2g}"]
     if v.family == "pointwise":
         return [f"{v.shape[0]} channels, DC gain {v.dc_gain:.2f}"]
+    if v.family == "noise":
+        return [f"{v.passband}, p = {v.p_value:.2g}"]
     lines = []
     if v.direction is not None and v.family == "edge":
         lines.append(f"positive towards {round(v.direction) % 360}°")
-    elif v.orientation is not None and v.family != "noise":
+    elif v.orientation is not None:
         gabor = v.fits.get("gabor")
         wave = f", {gabor.wavelength:.2g} px" if v.family == "gabor" and gabor and gabor.wavelength else ""
         lines.append(f"stripes {round(v.orientation) % 180}°{wave}")
@@ -69,9 +71,9 @@ def short_facts(v: Verdict) -> list[str]:
         lines.append(f"pattern holds {percent(v.channel_shares[0])}")
     if v.duplicate_of is not None:
         lines.append(f"repeats {'-' if v.duplicate_of.sign < 0 else ''}[{v.duplicate_of.index}]")
-    elif v.classic is not None and v.classic.angle < 20 and v.family != "noise":
+    elif v.classic is not None and v.classic.angle < 20:
         lines.append(f"{v.classic.angle:.0f}° from {v.classic.name}")
-    elif v.runner_up is not None and v.confidence < 0.9 and v.family != "noise":
+    elif v.runner_up is not None and v.confidence < 0.9:
         lines.append(f"or {v.runner_up}")
     return lines
 
