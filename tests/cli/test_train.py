@@ -325,3 +325,22 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     assert "--resume" in error
     assert "Traceback" not in error
     assert len(cs.load_run(folder).history.epochs) >= 1
+
+
+def test_a_disk_that_is_full_is_one_line_and_the_run_goes_on(tmp_path, capsys):
+    resource = pytest.importorskip("resource")
+    words = ("lines", "--images", "100", *QUICK, "--optimizer", "adam", "-o", str(tmp_path / "run"))
+    command = [sys.executable, "-m", "convscope", "train", *words]
+
+    def small_files() -> None:  # the state is larger than this, the networks are smaller
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30 << 10, 30 << 10))
+
+    found = subprocess.run(command, preexec_fn=small_files, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert found.stderr.count("\n") == 1
+    assert "cannot write" in found.stderr
+    assert not (tmp_path / "run" / "state.safetensors").exists()
+    assert train(*words, "--resume") == 0
+    assert train("lines", "--images", 100, *QUICK, "--optimizer", "adam", "-o", tmp_path / "alone") == 0
+    networks = [(tmp_path / name / "network.onnx").read_bytes() for name in ("run", "alone")]
+    assert networks[0] == networks[1]
