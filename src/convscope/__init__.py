@@ -39,6 +39,11 @@ _HOMES = {
     "verdict": "convscope.kernels",
     "feature_maps": "convscope.explain",
     "kernel_table": "convscope.explain",
+    "ledger": "convscope.explain",
+    "local_kernel": "convscope.explain",
+    "composite_kernel": "convscope.explain",
+    "receptive_field": "convscope.explain",
+    "workbook": "convscope.explain",
     "trace": "convscope.explain",
 }
 _MODULES = (
@@ -69,9 +74,14 @@ if TYPE_CHECKING:
     from convscope import ops as ops
     from convscope import report as report
     from convscope import training as training
+    from convscope.explain import composite_kernel as composite_kernel
     from convscope.explain import feature_maps as feature_maps
     from convscope.explain import kernel_table as kernel_table
+    from convscope.explain import ledger as ledger
+    from convscope.explain import local_kernel as local_kernel
+    from convscope.explain import receptive_field as receptive_field
     from convscope.explain import trace as trace
+    from convscope.explain import workbook as workbook
     from convscope.formats import load as load
     from convscope.formats import save as save
     from convscope.geometry import conv_output_size as conv_output_size

@@ -26,6 +26,8 @@ __all__ = ["Result", "plain", "renders"]
 Renderer = Callable[..., Any]
 _RENDERERS: dict[tuple[str, str], Renderer] = {}
 _R = TypeVar("_R", bound=Renderer)
+# suffixes of files that hold what a result shows: what is shown
+_SHOWN = {"html": "html", "txt": "text"}
 
 
 def renders(result: str, kind: str) -> Callable[[_R], _R]:
@@ -57,7 +59,9 @@ class Result:
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the result to `path`; the suffix chooses the format (always ".json").
+        """Write the result to `path`; the suffix chooses the format.
+
+        ".json" always works, ".html" (one page) and ".txt" where the result shows itself so.
 
         Raises
         ------
@@ -69,6 +73,10 @@ class Result:
         suffix = Path(path).suffix.lower().lstrip(".")
         if suffix == "json":
             write_text(path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+            return
+        if suffix == "html" or (suffix == "txt" and self._find("txt") is None):
+            shown = self._renderer(_SHOWN[suffix])
+            write_text(path, str((self._renderer("page") if suffix == "html" else shown)(self)) + "\n")
             return
         self._renderer(suffix)(self, Path(path))
 
@@ -99,9 +107,12 @@ class Result:
         if kind == "plot":
             raise InvalidValue(f"{name}.plot: there is no picture of this result.")
         classes = {cls.__name__ for cls in type(self).__mro__}
-        kinds = {k for c, k in _RENDERERS if c in classes} - {"plot", "text", "html"}
-        known = ", ".join(sorted({"." + k for k in kinds} | {".json"}))
-        raise InvalidValue(f"{name}.save: the suffix must be one of {known}; got '.{kind}'.")
+        kinds = {k for c, k in _RENDERERS if c in classes}
+        files = {suffix for suffix, shown in _SHOWN.items() if shown in kinds}
+        files |= kinds - {"plot", "page", *_SHOWN.values()}
+        known = ", ".join(sorted("." + suffix for suffix in (*files, "json")))
+        got = next((suffix for suffix, shown in _SHOWN.items() if shown == kind), kind)
+        raise InvalidValue(f"{name}.save: the suffix must be one of {known}; got '.{got}'.")
 
 
 def plain(value: Any) -> Any:

@@ -14,8 +14,11 @@ from convscope.cli.filter import filter_photo
 from convscope.cli.geometry import geometry
 from convscope.cli.info import info
 from convscope.cli.kernels import kernels
+from convscope.cli.ledger import ledger
 from convscope.cli.predict import predict
+from convscope.cli.trace import trace
 from convscope.cli.train import train
+from convscope.cli.workbook import workbook
 
 __all__ = ["app", "main"]
 
@@ -35,6 +38,9 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(kernels)
 app.command("filter")(filter_photo)
+app.command()(ledger)
+app.command()(trace)
+app.command()(workbook)
 
 
 def _show_version(wanted: bool) -> None:

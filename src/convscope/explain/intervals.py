@@ -73,8 +73,10 @@ def _transposed(layer: Layer, size: int, axis: int, first: Ends, last: Ends) -> 
 
 
 def _linked(links: NDArray[np.bool_], first: Ends, last: Ends) -> tuple[Ends, Ends]:
-    """Follow links; a span beyond the map ends at its edge."""
-    made = len(links)
+    """Follow links; a span beyond the map ends at its edge, unless each cell is linked to its own."""
+    made, size = links.shape
+    if made == size and bool((links == np.eye(made, dtype=np.bool_)).all()):
+        return first.copy(), last.copy()
     low, high = np.full_like(first, np.inf), np.full_like(last, -np.inf)
     for index in range(len(first)):
         if first[index] > last[index]:

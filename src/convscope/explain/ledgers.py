@@ -24,7 +24,7 @@ _BRANCHES = ("Add", "Average", "Concatenate", "Subtract")
 _GATES = ("Clip", "Dropout", "Flatten", "GlobalMaxPool2d", "LeakyReLU", "MaxPool2d", "PReLU", "ReLU")
 _POOLING = ("AvgPool2d", "GlobalAvgPool2d", "GlobalMaxPool2d", "MaxPool2d")
 _SCALES = ("BatchNorm", "ChannelScale", "Dropout")
-_TO_MAPS = ("Dropout", "Flatten", "GlobalAvgPool2d", "GlobalMaxPool2d")
+_TO_MAPS = ("AvgPool2d", "Dropout", "Flatten", "GlobalAvgPool2d", "GlobalMaxPool2d", "MaxPool2d")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,41 @@
+"""`convscope ledger`: which channels and places made a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["ledger"]
+
+
+def ledger(
+    model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.", show_default=False)],
+    at: Annotated[
+        str,
+        typer.Option("--at", help="The cell: 'conv2[3,5,7]', or a class score: 'fc[3]'.", show_default=False),
+    ],
+    names: Annotated[
+        int, typer.Option("--names", help="How many channels to name by their filters.", min=0)
+    ] = 8,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write it to .html, .png, .txt or .json.")
+    ] = None,
+) -> None:
+    """Show which input channels made a value, each one's exact part, the strongest first."""
+    from convscope.cli.console import print_json, printable
+    from convscope.explain import ledger as written
+    from convscope.formats import load
+
+    result = written(load(model), image, at, names=names)
+    if output is not None:
+        result.save(output)
+    if json:
+        print_json(result)
+        return
+    print(printable(str(result)))
+    if output is not None:
+        print(f"\nAlso in {output}")

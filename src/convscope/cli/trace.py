@@ -1,0 +1,59 @@
+"""`convscope trace`: one cell of a network, down to the last multiply-add."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["trace"]
+
+
+def trace(
+    model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.", show_default=False)],
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at",
+            help="The cell: 'conv1[3,5,7]' is channel, row, column; 'fc[3]' a score; with --backward also "
+            "'conv1.weight[0,0,1,2]'.",
+            show_default=False,
+        ),
+    ],
+    depth: Annotated[int, typer.Option("--depth", "-d", help="How many layers to follow down.", min=1)] = 1,
+    follow: Annotated[
+        int, typer.Option("--follow", help="How many cells to follow at each step.", min=1)
+    ] = 3,
+    backward: Annotated[
+        str | None,
+        typer.Option("--backward", help="Write out the gradient of this cell, such as 'fc[3]', instead."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write it to .html, .txt or .json.")
+    ] = None,
+) -> None:
+    """Write one cell out: every input, weight and product, their sum, and what the engine computed.
+
+    The terms add up to the engine's value within the bound that rounding allows.
+    """
+    from convscope.cli.console import print_json, printable
+    from convscope.explain import trace as traced
+    from convscope.formats import load
+
+    net = load(model)
+    result = (
+        traced(net, image, at, depth, follow=follow)
+        if backward is None
+        else traced(net, image, at, backward=backward)
+    )
+    if output is not None:
+        result.save(output)
+    if json:
+        print_json(result)
+        return
+    print(printable(str(result)))
+    if output is not None:
+        print(f"\nAlso in {output}")

@@ -1,0 +1,32 @@
+"""`convscope workbook`: a small network as a spreadsheet with live formulas."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.errors import InvalidValue
+
+__all__ = ["workbook"]
+
+
+def workbook(
+    model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path(
+        "convscope-workbook.xlsx"
+    ),
+) -> None:
+    """Write a small network at one image as a spreadsheet: change a pixel or a weight, and all follows."""
+    from convscope.cli.console import printable
+    from convscope.explain import workbook as written
+    from convscope.formats import load
+
+    if output.suffix.lower() != ".xlsx":
+        raise InvalidValue(f"workbook: --output must end in .xlsx; got {output}.")
+    result = written(load(model), image)
+    result.save(output)
+    print(printable(str(result)))
+    print(f"It is in {output}")

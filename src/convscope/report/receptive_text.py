@@ -1,0 +1,78 @@
+"""A receptive field as text and as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from convscope.explain import NodeField
+from convscope.report.picture import figure_and_axes, save_figure
+from convscope.result import renders
+
+__all__ = ["field_text", "plot_field"]
+
+
+@renders("NodeField", "text")
+def field_text(field: NodeField) -> str:
+    """Say size, stride, padding and start, the cell's rectangle, and what was measured."""
+    words = {
+        "exact": "exact: each pixel of the rectangle can change the cell",
+        "upper bound": "an upper bound: some pixels within the rectangle cannot change the cell",
+        "depends on data": "depends on data: the image decides which pixels of the rectangle enter",
+    }
+    rows = [
+        ("size", _pair(field.size), "pixels that a cell sees at most"),
+        ("stride", _pair(field.stride), "pixels from one cell's field to the next"),
+        ("padding", _pair(field.padding), "pixels by which the first field begins before the image"),
+        ("rectangle", _span(field.rows, field.columns), f"of this cell, in {_pair(field.image)} pixels"),
+    ]
+    wide = max(len(value) for _, value, _ in rows)
+    lines = [f"The receptive field of {field.address}, {words[field.status]}", ""]
+    lines += [f"{name:9}  {value.ljust(wide)}  {what}" for name, value, what in rows]
+    found = field.effective
+    if found is not None:
+        images = f"{found.images} image" + "s" * (found.images != 1)
+        where = f"at {found.inside} pixels of the rectangle and {found.outside} beyond it"
+        lines += ["", f"Measured on {images}: a gradient {where}."]
+        if found.fit is not None:
+            fit = found.fit
+            lines.append(
+                f"Its energy is a Gaussian of sigma {fit.sigma[0]:.2f} x {fit.sigma[1]:.2f} pixels about row "
+                f"{fit.centre[0]:.1f}, column {fit.centre[1]:.1f} to {fit.explained:.0%}."
+            )
+    return "\n".join(lines)
+
+
+def _pair(pair: tuple[float, float]) -> str:
+    one, other = (f"{value:g}" for value in pair)
+    return one if one == other else f"{one} x {other}"
+
+
+def _span(rows: tuple[int, int], columns: tuple[int, int]) -> str:
+    return f"rows {rows[0]} to {rows[1]}, columns {columns[0]} to {columns[1]}"
+
+
+@renders("NodeField", "png")
+@renders("NodeField", "svg")
+@renders("NodeField", "pdf")
+def save_field(field: NodeField, path: Path) -> None:
+    """Write the picture."""
+    save_figure(plot_field(field).figure, path)
+
+
+@renders("NodeField", "plot")
+def plot_field(field: NodeField, ax: Any = None) -> Any:
+    """Draw the pixels that can change the cell, or the measured energy, with the rectangle around."""
+    from matplotlib.patches import Rectangle
+
+    ax = figure_and_axes(ax, (4.2, 4.2))
+    measured = field.effective is not None
+    values = field.effective.energy if field.effective is not None else field.seen
+    ax.imshow(values, cmap="Greys" if not measured else "viridis", interpolation="nearest")
+    left, top = field.columns[0] - 0.5, field.rows[0] - 0.5
+    width, height = field.columns[1] - field.columns[0] + 1, field.rows[1] - field.rows[0] + 1
+    ax.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor="#b35806", linewidth=2))
+    ax.set_title(f"{field.address}: {'gradient energy' if measured else 'pixels that can change it'}")
+    ax.set_xlabel("column, pixels")
+    ax.set_ylabel("row, pixels")
+    return ax
