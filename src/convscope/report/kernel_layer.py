@@ -78,7 +78,9 @@ def draw_coverage(layer: Layer, ax: Any) -> None:
     ax.add_collection(drawn)
     ax.set(xlim=(-0.52, 0.52), ylim=(-0.52, 0.52), aspect="equal")
     ax.set(xlabel="horizontal, cycles per pixel", ylabel="vertical, cycles per pixel")
-    ax.set_title("Peak frequencies (no orientation: spread over the ring)", fontsize=9)
+    ax.set_title(
+        "Peak frequencies (outermost: all above 3/8;\nwithout orientation: spread over the ring)", fontsize=9
+    )
     ax.figure.colorbar(drawn, ax=ax, label="filters", shrink=0.8)
 
 

@@ -73,7 +73,8 @@ def kernel_lines(
     order = f" ({table.channels})" if table.channels else ""
     name = f"{table.node}: " if table.node else ""
     size = f"{filters} filters of {height}x{width} over {depth} channel{'s' * (depth > 1)}{order}"
-    lines = [f"{name}{size}, stride {table.stride}", family_counts(table.counts), ""]
+    lines = [f"{name}{size}, stride {table.stride}"]
+    lines += [*textwrap.wrap(family_counts(table.counts), columns), ""]
     for index, v in enumerate(table[:most]):
         pixels = kernel_pixels(table, index, v.pattern) if colour else None
         picture, wide = block_picture(v.pattern, pixels)
