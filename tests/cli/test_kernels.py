@@ -98,7 +98,7 @@ def test_onnx_with_unknown_operators_is_read_for_its_weights(
     (tmp_path / "odd.onnx").write_bytes(helper.make_model(graph, opset_imports=opsets).SerializeToString())
     assert main(["kernels", str(tmp_path / "odd.onnx")]) == 0
     captured = capsys.readouterr()
-    assert "edges: 1 filters of 3x3" in captured.out
+    assert "w: 1 filter of 3x3" in captured.out
     assert "read without the graph" in captured.err
 
 

@@ -103,6 +103,7 @@ def test_the_page_escapes_names_and_says_every_verdict(table: KernelTable, colou
     both = KernelTables({"a": table, "b": coloured}, {})
     assert "4×3×5×5" in str(both._repr_html_())
     assert "4x3x5x5" in str(both)
+    assert "dead filters" in str(both)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])

@@ -30,7 +30,7 @@ def kernels(
         Path,
         typer.Argument(
             metavar="MODEL_OR_WEIGHTS",
-            help="A network (.onnx), or weights (.npz, .npy, .safetensors).",
+            help="A network (.onnx), or weights (.npz, .npy, .safetensors, .pt, .h5).",
             show_default=False,
         ),
     ],

@@ -150,8 +150,8 @@ def _still_random(account: DemoAccount) -> str:
     before, now = (float(np.nanmean(t.columns["centroid"])) for t in (account.before, after))
     way = "lower" if now < before else "higher"
     return (
-        " So few digits, small as they are, make few kernels that have a name, and the network reads them "
-        f"all the same. What did change is the mean frequency of the kernels' power: it moved {way}, from "
+        " Most kernels have no name even after training, and the network reads digits all the same. "
+        f"The mean frequency of their power moved {way}, from "
         f"{before:.2f} to {now:.2f} cycles per pixel."
     )
 

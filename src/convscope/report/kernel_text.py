@@ -29,11 +29,11 @@ def table_text(table: KernelTable) -> str:
 @renders("KernelTables", "text")
 def tables_text(tables: KernelTables) -> str:
     """Show one line for each layer."""
-    rows = [("layer", "filters", "families", "findings")]
+    rows = [("layer", "filters", "findings", "families")]
     for name, table in tables.items():
         found = ", ".join(f.name for f in table.layer.findings if f.found)
         shape = "x".join(str(n) for n in table.weight.shape)
-        rows.append((name, shape, family_counts(table.counts), found or "-"))
+        rows.append((name, shape, found or "-", family_counts(table.counts)))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = ["  ".join([*(row[i].ljust(widths[i]) for i in range(3)), row[3]]) for row in rows]
     lines += [f"{name}: left out, {why}" for name, why in tables.left_out.items()]
@@ -72,7 +72,8 @@ def kernel_lines(
     filters, depth, height, width = table.weight.shape
     order = f" ({table.channels})" if table.channels else ""
     name = f"{table.node}: " if table.node else ""
-    size = f"{filters} filters of {height}x{width} over {depth} channel{'s' * (depth > 1)}{order}"
+    many = "s" * (filters > 1)
+    size = f"{filters} filter{many} of {height}x{width} over {depth} channel{'s' * (depth > 1)}{order}"
     lines = [f"{name}{size}, stride {table.stride}"]
     lines += [*textwrap.wrap(family_counts(table.counts), columns), ""]
     for index, v in enumerate(table[:most]):
