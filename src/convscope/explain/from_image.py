@@ -54,6 +54,9 @@ def seen_from_image(net: Network, node: str, *, channels: str | None = None) -> 
     linear filter at every image. Cells at the border, where padding enters, are another matter;
     this is a cell in the middle.
 
+    Composed kernels overlap their way to smoothness, even from random layers, so that chance (the
+    p-values are against independent random weights) is almost never the verdict here.
+
     Parameters
     ----------
     net : Network
