@@ -22,8 +22,10 @@ _HOMES = {
     "max_pool2d": "convscope.ops",
     "set_threads": "convscope.ops",
     "Network": "convscope.network",
+    "from_torch": "convscope.formats",
     "load": "convscope.formats",
     "save": "convscope.formats",
+    "to_torch": "convscope.formats",
     "Adam": "convscope.training",
     "AdamW": "convscope.training",
     "ConvNetClassifier": "convscope.training",
@@ -82,8 +84,10 @@ if TYPE_CHECKING:
     from convscope.explain import receptive_field as receptive_field
     from convscope.explain import trace as trace
     from convscope.explain import workbook as workbook
+    from convscope.formats import from_torch as from_torch
     from convscope.formats import load as load
     from convscope.formats import save as save
+    from convscope.formats import to_torch as to_torch
     from convscope.geometry import conv_output_size as conv_output_size
     from convscope.kernels import KernelTable as KernelTable
     from convscope.kernels import Verdict as Verdict

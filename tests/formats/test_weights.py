@@ -181,5 +181,5 @@ def test_truncated_and_damaged_files_are_refused_or_read(tmp_path):
 
 def test_larger_arrays_than_allowed_are_refused(tmp_path):
     np.savez_compressed(tmp_path / "w.npz", big=np.zeros((64, 64, 5, 5)))
-    with pytest.raises(FileError, match="'big' has .* more than max_bytes"):
+    with pytest.raises(FileError, match=r"'big' has .* more than max_bytes"):
         read_weights(tmp_path / "w.npz", max_bytes=10_000)

@@ -1,4 +1,4 @@
-"""Networks as files: ONNX, in and out.
+"""Networks as files and modules: ONNX and PyTorch, in and out; and bare files of weights.
 
 Examples
 --------
@@ -14,6 +14,8 @@ True
 from __future__ import annotations
 
 from convscope.formats.files import load, save
+from convscope.formats.torch_in import from_torch
+from convscope.formats.torch_out import to_torch
 from convscope.formats.weights import read_weights
 
-__all__ = ["load", "read_weights", "save"]
+__all__ = ["from_torch", "load", "read_weights", "save", "to_torch"]

@@ -133,4 +133,7 @@ def _attribute(item: Any) -> Any:
         return value.decode(errors="replace")
     if isinstance(value, onnx.TensorProto):
         return plain(onnx.numpy_helper.to_array(value))
+    if item.type == onnx.AttributeProto.FLOAT:
+        # ONNX keeps float32; the shortest decimal that rounds to it is what was meant: 0.1, not 0.10000000149
+        return float(str(np.float32(value)))
     return value

@@ -123,8 +123,8 @@ def _array(content: bytes, name: str, max_bytes: int) -> NDArray[Any]:
 
 
 _SAFETENSORS = {
-    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1",
-    "BOOL": "?", "BF16": "bf16",
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U8": "u1", "BOOL": "?", "BF16": "bf16",
 }  # fmt: skip
 
 
