@@ -147,12 +147,14 @@ def _still_random(account: DemoAccount) -> str:
     after = account.after
     if after.counts.get("noise", 0) * 2 < len(after):
         return ""
-    before, now = (float(np.nanmean(t.columns["centroid"])) for t in (account.before, after))
-    way = "lower" if now < before else "higher"
+    chance, frequency = (
+        [float(reduce(t.columns[name])) for t in (account.before, after)]
+        for name, reduce in (("p_value", np.nanmedian), ("centroid", np.nanmean))
+    )
     return (
-        " Most kernels have no name even after training, and the network reads digits all the same. "
-        f"The mean frequency of their power moved {way}, from "
-        f"{before:.2f} to {now:.2f} cycles per pixel."
+        " Most kernels have no name even after training, and the network reads digits all the same. What "
+        f"training did to them together: the median p went from {chance[0]:.2f} to {chance[1]:.2f} (0.5 for random "
+        f"kernels), the mean frequency of their power from {frequency[0]:.2f} to {frequency[1]:.2f} cycles per pixel."
     )
 
 
