@@ -153,8 +153,9 @@ def _still_random(account: DemoAccount) -> str:
     )
     return (
         " Most kernels have no name even after training, and the network reads digits all the same. What "
-        f"training did to them together: the median p went from {chance[0]:.2f} to {chance[1]:.2f} (0.5 for random "
-        f"kernels), the mean frequency of their power from {frequency[0]:.2f} to {frequency[1]:.2f} cycles per pixel."
+        f"training did to them together: the median p went from {chance[0]:.2f} to {chance[1]:.2f} (0.5 for "
+        f"random kernels), the mean frequency of their power from {frequency[0]:.2f} to "
+        f"{frequency[1]:.2f} cycles per pixel."
     )
 
 
