@@ -36,7 +36,7 @@ def test_passes_the_checks_of_scikit_learn():
 def test_learns_digits_with_and_without_an_image_shape(digits):
     x, y = digits
     for shape in ((1, 8, 8), None):
-        model = quick(image_shape=shape, epochs=8).fit(x[:300], y[:300])
+        model = quick(image_shape=shape, epochs=6).fit(x[:300], y[:300])
         assert model.score(x[300:], y[300:]) > 0.75  # chance is 0.1
     assert model.network_.input_shape == (1, 1, 64)
 
@@ -66,10 +66,11 @@ def test_classes_may_be_words(digits):
 
 def test_cross_validation_and_grid_search_in_processes(digits):
     x, y = digits
-    assert cross_val_score(quick(epochs=6), x, y, cv=3, n_jobs=2).min() > 0.75
-    search = GridSearchCV(quick(), {"learning_rate": [1e-6, 1e-2]}, cv=2, n_jobs=2).fit(x, y)
+    model = quick(net="small_cnn", learning_rate=1e-2)
+    assert cross_val_score(model, x, y, cv=3, n_jobs=2).min() > 0.75
+    search = GridSearchCV(model, {"learning_rate": [1e-6, 1e-2]}, cv=2, n_jobs=2).fit(x, y)
     assert search.best_params_ == {"learning_rate": 1e-2}
-    assert np.array_equal(search.predict(x), quick(learning_rate=1e-2).fit(x, y).predict(x))
+    assert np.array_equal(search.predict(x), model.fit(x, y).predict(x))
 
 
 def test_a_pickle_predicts_the_same(digits):
@@ -83,7 +84,7 @@ def test_networks_by_name_file_and_function(digits, tmp_path):
     file = tmp_path / "net.toml"
     file.write_text('layers = ["flatten", { layer = "linear", features = "classes" }]')
     for net in ("small_cnn", file, lambda **shape: cs.models.small_cnn(**shape)):
-        assert quick(net=net, learning_rate=0.03).fit(x, y).score(x, y) > 0.5
+        assert quick(net=net, learning_rate=0.03, epochs=3).fit(x, y).score(x, y) > 0.5
 
 
 @pytest.mark.parametrize(
