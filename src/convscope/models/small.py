@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from convscope.layers import Flatten, MaxPool2d, ReLU
-from convscope.models.initialise import batch_norm, conv2d, linear
+from convscope.models.initialise import batch_norm, conv2d, linear, normal
 from convscope.models.sequence import sequential
 from convscope.network import Network
 
@@ -15,11 +15,12 @@ __all__ = ["small_cnn"]
 def small_cnn(input_shape: Sequence[int] = (1, 8, 8), *, num_classes: int = 10, seed: int = 0) -> Network:
     """Build conv, pooling, conv, pooling, dense: a complete small network.
 
-    The first kernels are 5x5, large enough to be worth looking at, and padding keeps the size.
+    The first kernels are 5x5, large enough to be worth looking at, and padding keeps the size; they
+    begin small, so that what is seen in them afterwards was learned.
     A batch norm after each pooling gives the maps one scale, so that few images suffice; before
     it a cell is plainly products, sum, bias, activation. Two thirds of scikit-learn's digits, 20
-    epochs in batches of 16 with SGD(0.1, weight_decay=2e-3) and a cosine schedule give 98.2 % to
-    99.8 %, on average 99.0 %, on the other third, over ten seeds of network and split.
+    epochs in batches of 16 with SGD(0.1, weight_decay=1e-2) and a cosine schedule give 98.7 % to
+    99.5 %, on average 99.1 %, on the other third, over ten seeds of network and split.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def small_cnn(input_shape: Sequence[int] = (1, 8, 8), *, num_classes: int = 10, 
     """
     return sequential(
         [
-            ("conv1", conv2d(16, 5, padding=2)),
+            ("conv1", conv2d(16, 5, padding=2, draw=normal(0.05))),
             ("relu1", ReLU()),
             ("pool1", MaxPool2d(2)),
             ("bn1", batch_norm()),
