@@ -8,9 +8,10 @@ from convscope.explain.sums import SUMS
 from convscope.explain.terms import Cell, Place, Reading, input_places
 from convscope.network import Activations, Address, Network, parse_address
 
-__all__ = ["cell_address", "cell_of", "origin_of", "read", "sources_of"]
+__all__ = ["WAYS", "cell_address", "cell_of", "origin_of", "read", "sources_of"]
 
-_WAYS = {**SUMS, **FUNCTIONS}
+#: How a cell of each kind of layer is taken apart.
+WAYS = {**SUMS, **FUNCTIONS}
 
 
 def cell_of(net: Network, activations: Activations, name: str, place: Place) -> Cell:
@@ -31,9 +32,9 @@ def cell_of(net: Network, activations: Activations, name: str, place: Place) -> 
         If no way to write a cell of this kind of layer is known.
     """
     layer = net.nodes[name].layer
-    if layer.kind not in _WAYS:
-        raise InvalidValue(f"trace: the node must be one of {', '.join(sorted(_WAYS))}; got {layer.kind}.")
-    return _WAYS[layer.kind](read(net, activations, name, place))
+    if layer.kind not in WAYS:
+        raise InvalidValue(f"trace: the node must be one of {', '.join(sorted(WAYS))}; got {layer.kind}.")
+    return WAYS[layer.kind](read(net, activations, name, place))
 
 
 def read(net: Network, activations: Activations, name: str, place: Place) -> Reading:

@@ -15,7 +15,7 @@ __all__ = ["before_layer", "every_cell"]
 Ends = NDArray[np.float64]
 Shape = tuple[int, ...]
 
-# they tie cells to others than a window beside the same place, or move them
+# they tie cells to others than a window beside the same place, or move them; so does padding that copies
 _BY_LINKS = ("Concatenate", "Divide", "LogSoftmax", "Multiply", "Resize2d", "Softmax", "Subtract")
 
 
@@ -40,7 +40,7 @@ def before_layer(
         low, high = np.zeros_like(first), np.full_like(last, size - 1)
     elif layer.kind == "ConvTranspose2d":
         low, high = _transposed(layer, shape[1 + axis], axis, first, last)
-    elif layer.kind in _BY_LINKS:
+    elif layer.kind in _BY_LINKS or layer.settings().get("mode", "constant") != "constant":
         low, high = _linked(links_of(layer, shapes, source, output)[axis], first, last)
     else:
         low, high = _windowed(layer, shape[1 + axis], axis, first, last)

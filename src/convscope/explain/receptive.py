@@ -79,7 +79,8 @@ class NodeField(Result):
     start : (int, int)
         The first pixel of the first cell's field; negative in the padding.
     rows, columns : (int, int)
-        The rectangle of the cell: first and last pixel; it may reach beyond the image.
+        The rectangle of the cell: first and last pixel; it may reach beyond the image. (0, -1) if
+        the cell depends on no pixel, in the holes that a transposed convolution may leave.
     image : (int, int)
         Size of the image.
     status : str
@@ -146,10 +147,8 @@ def receptive_field(net: Network, at: str, images: Any = None, *, seed: int = 0)
     spans = [_spans(net, shapes, address.node, axis) for axis in (0, 1)]
     seen = _seen(net, shapes, address.node, cell)
     lengths = [np.maximum(last - first + 1, 0) for first, last in spans]
-    start = (int(spans[0][0][0]), int(spans[1][0][0]))
-    rows, columns = (
-        (int(first[index]), int(last[index])) for (first, last), index in zip(spans, cell, strict=True)
-    )
+    start = (_first(spans[0][0]), _first(spans[1][0]))
+    rows, columns = (_span(first[i], last[i]) for (first, last), i in zip(spans, cell, strict=True))
     field = NodeField(
         address=str(_spoken(address, cell, shapes[address.node])),
         size=(int(lengths[0].max()), int(lengths[1].max())),
@@ -179,6 +178,17 @@ def _spoken(address: Address, cell: tuple[int, int], shape: tuple[int, ...]) -> 
     if len(shape) != 3 or len(address.place) == 3:
         return address
     return Address(address.node, (*(address.place or (0,)), *cell))
+
+
+def _first(first: NDArray[np.float64]) -> int:
+    """Give where the first field that is not empty begins; 0 if there is none."""
+    finite = first[np.isfinite(first)]
+    return int(finite[0]) if len(finite) else 0
+
+
+def _span(first: float, last: float) -> tuple[int, int]:
+    """Give the first and last pixel; (0, -1) where a transposed convolution leaves a hole."""
+    return (int(first), int(last)) if first <= last else (0, -1)
 
 
 def _stride(first: NDArray[np.float64]) -> float:

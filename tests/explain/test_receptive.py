@@ -1,0 +1,177 @@
+"""Receptive fields: published tables, any graph, and never a gradient beyond the rectangle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import convscope as cs
+import slim_networks as slim
+from convscope.errors import InvalidValue, UnknownName
+from convscope.explain import NodeField, receptive_field
+from convscope.layers import (
+    Add,
+    AvgPool2d,
+    Conv2d,
+    ConvTranspose2d,
+    GlobalAvgPool2d,
+    MaxPool2d,
+    Multiply,
+    Resize2d,
+)
+from convscope.network import Network, Node
+from single_layers import CASES, network_of
+
+SEED = 31
+
+
+def ones(kernel: int, **settings: object) -> Conv2d:
+    return Conv2d(np.ones((1, 1, kernel, kernel), np.float32), **settings)  # type: ignore[arg-type]
+
+
+def chain(*layers: object, size: int = 24) -> Network:
+    names = ["input", *(f"l{i}" for i in range(len(layers)))]
+    nodes = [Node(names[i + 1], layer, names[i]) for i, layer in enumerate(layers)]  # type: ignore[arg-type]
+    return Network(nodes, (1, size, size))
+
+
+@pytest.mark.parametrize(
+    ("build", "size", "stride", "padding"),
+    [
+        (slim.alexnet_v2, 195, 32, 64),
+        (slim.vgg_16, 212, 32, 90),
+        (slim.mobilenet_v1, 315, 32, 126),
+        (slim.resnet_v1_50, 483, 32, 239),
+        (slim.resnet50, 427, 32, None),
+    ],
+)
+def test_the_table_of_araujo_norris_and_sim(
+    build: Callable[[], Network], size: int, stride: int, padding: int | None
+) -> None:
+    net = build()
+    field = receptive_field(net, net.outputs[0])
+    assert field.size == (size, size)
+    assert field.stride == (stride, stride)
+    if padding is not None:
+        assert field.padding == (padding, padding)
+
+
+def brute_force(net: Network, node: str, row: int, column: int) -> np.ndarray:
+    """The pixels with a gradient; weights and activations are positive, so nothing cancels."""
+    image = np.random.default_rng(SEED).uniform(1, 2, net.input_shape).astype(np.float32)
+    activations = net.run(image, algorithm="direct")
+    seed = np.zeros_like(activations[node])
+    seed[0, 0, row, column] = 1
+    return (net.backward(activations, {node: seed}).input[0] != 0).any(axis=0)
+
+
+LINEAR_NETS: dict[str, Callable[[], Network]] = {
+    "two convolutions": lambda: chain(ones(3), ones(5, stride=2, padding=1)),
+    "same padding": lambda: chain(ones(3, stride=2, padding="same"), ones(4, padding="same_lower")),
+    "dilation": lambda: chain(ones(3, dilation=3, padding=2), ones(2)),
+    "strided one by one": lambda: chain(ones(1, stride=3), ones(2)),
+    "transposed": lambda: chain(
+        ones(3, stride=2), ConvTranspose2d(np.ones((1, 1, 3, 3), np.float32), stride=2, padding=1)
+    ),
+    "transposed with holes": lambda: chain(
+        ones(3), ConvTranspose2d(np.ones((1, 1, 2, 2), np.float32), stride=3, output_padding=1)
+    ),
+    "resized": lambda: chain(ones(3), Resize2d((30, 17)), AvgPool2d(2)),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR_NETS)
+def test_the_pixels_seen_are_those_with_a_gradient(name: str) -> None:
+    net = LINEAR_NETS[name]()
+    node = net.outputs[0]
+    _, _, height, width = net.shapes()[node]
+    for row, column in ((0, 0), (height // 2, width // 3), (height - 1, width - 1)):
+        field = receptive_field(net, f"{node}[0,{row},{column}]")
+        support = brute_force(net, node, row, column)
+        assert np.array_equal(field.seen, support)
+        if support.any():
+            rows, columns = np.flatnonzero(support.any(axis=1)), np.flatnonzero(support.any(axis=0))
+            assert field.rows[0] <= rows[0]
+            assert field.rows[1] >= rows[-1]
+            assert field.columns[0] <= columns[0]
+            assert field.columns[1] >= columns[-1]
+
+
+def residual() -> Network:
+    nodes = [
+        Node("a", ones(3, padding=1), "input"),
+        Node("b", ones(3, padding=1), "a"),
+        Node("c", ones(1, stride=1), "input"),
+        Node("sum", Add(), ("b", "c")),
+        Node("gap", GlobalAvgPool2d(), "sum"),
+        Node("gated", Multiply(), ("a", "gap")),
+    ]
+    return Network(nodes, (1, 9, 9))
+
+
+def test_branches_are_joined_and_a_gate_sees_everything() -> None:
+    net = residual()
+    field = receptive_field(net, "sum[0,4,4]")
+    assert (field.size, field.stride, field.start, field.status) == ((5, 5), (1, 1), (-2, -2), "exact")
+    assert np.array_equal(field.seen, brute_force(net, "sum", 4, 4))
+    gated = receptive_field(net, "gated")
+    assert gated.seen.all()
+    assert gated.rows == (-2, 10)  # what the mean sees, padding included
+
+
+def test_the_status() -> None:
+    assert receptive_field(chain(ones(3), ones(3)), "l1").status == "exact"
+    assert receptive_field(chain(ones(3, dilation=2)), "l0").status == "upper bound"
+    assert receptive_field(chain(ones(3), MaxPool2d(2)), "l1").status == "depends on data"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_no_gradient_of_any_layer_lies_beyond_its_rectangle(name: str) -> None:
+    layer, shapes = CASES[name]
+    if len(shapes[0]) != 3:
+        return  # vectors have no place
+    net = network_of(layer, shapes)
+    images = np.random.default_rng(SEED).standard_normal((3, *net.input_shape)).astype(np.float32)
+    field = receptive_field(net, "layer", images)
+    assert field.effective is not None
+    assert field.effective.outside == 0
+    assert not (field.effective.energy > 0)[~field.seen].any()
+
+
+def test_the_effective_field_of_many_boxes_is_a_gaussian() -> None:
+    """Ten boxes of 3 have the variance 10 * 2/3 (Luo et al. 2016: it grows with the root of the depth)."""
+    net = chain(*(ones(3, padding=1) for _ in range(10)), size=41)
+    field = receptive_field(net, "l9[0,20,20]", np.zeros((1, 1, 41, 41), np.float32))
+    assert field.effective is not None
+    fit = field.effective.fit
+    assert fit is not None
+    assert fit.explained > 0.999
+    # the energy is the square of the gradient: its sigma is smaller by the root of two
+    assert fit.sigma == pytest.approx((np.sqrt(10 / 3),) * 2, rel=0.03)
+    assert fit.centre == pytest.approx((20, 20), abs=1e-3)
+    assert field.size == (21, 21)
+
+
+def test_summary_and_field_say_the_same() -> None:
+    for net in (cs.models.lenet5(), cs.models.resnet18(variant="cifar"), cs.models.tiny_vgg()):
+        for row in net.summary().rows:
+            said = row.receptive_field
+            if said is None or len(row.output_shape) != 3 or 1 in row.output_shape[1:]:
+                continue
+            field = receptive_field(net, row.name)
+            assert field.size == said.size
+            assert field.stride == said.stride
+
+
+def test_what_is_no_field_is_said() -> None:
+    net = cs.models.lenet5()
+    with pytest.raises(UnknownName, match="nearest: conv"):
+        receptive_field(net, "conv_1")
+    with pytest.raises(InvalidValue, match="row must be from 0 to"):
+        receptive_field(net, "conv1[0,99,0]")
+    vector = network_of(*CASES["linear"])
+    with pytest.raises(InvalidValue, match="must take images"):
+        receptive_field(vector, "layer")
+    assert isinstance(receptive_field(net, "fc1"), NodeField)

@@ -1,0 +1,75 @@
+"""Trained networks of others: SqueezeNet and GoogLeNet, down to the last multiply-add."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+import convscope as cs
+import torch_twin
+from convscope.explain import ledger, local_kernel, trace
+from convscope.network import Activations, Network
+from single_layers import address, draw_cells
+
+SEED = 43
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", params=["squeezenet_v1.1", "bvlc_googlenet"])
+def trained(request: pytest.FixtureRequest, shared_data: Path) -> tuple[Network, np.ndarray, Activations]:
+    """A network, an image of smooth noise in the range it was trained on, and what it computed."""
+    net = cs.load(shared_data / "models" / f"{request.param}.onnx")
+    noise = gaussian_filter(np.random.default_rng(SEED).standard_normal(net.input_shape), (0, 4, 4))
+    image = (60 * noise / noise.std()).astype(np.float32)
+    return net, image, net.run(image, algorithm="direct")
+
+
+def test_a_thousand_cells_over_every_node(trained: tuple[Network, np.ndarray, Activations]) -> None:
+    net, image, activations = trained
+    rng = np.random.default_rng(SEED)
+    count, slowest = 0, 0.0
+    for name in net.nodes:
+        for place in draw_cells(activations[name].shape[1:], 1 + 1000 // len(net.nodes), rng):
+            start = time.perf_counter()
+            found = trace(net, image, address(name, place), activations=activations)
+            slowest = max(slowest, time.perf_counter() - start)
+            count += 1
+            assert found.agrees, (found.address, found.value, found.engine, found.bound)
+    assert count >= 1000
+    assert slowest < 0.1
+
+
+def test_ledgers_add_up(trained: tuple[Network, np.ndarray, Activations]) -> None:
+    net, image, activations = trained
+    rng = np.random.default_rng(SEED)
+    for name in list(net.nodes)[::3] + list(net.outputs):
+        place = draw_cells(activations[name].shape[1:], 1, rng)[0]
+        assert ledger(net, image, address(name, place), names=0, activations=activations).agrees
+
+
+def test_local_kernels_reproduce_the_values(trained: tuple[Network, np.ndarray, Activations]) -> None:
+    net, image, activations = trained
+    rng = np.random.default_rng(SEED)
+    for name in list(net.nodes)[::8] + list(net.outputs):
+        place = draw_cells(activations[name].shape[1:], 1, rng)[0]
+        found = local_kernel(net, image, address(name, place), judged=False, activations=activations)
+        assert found.error < 1e-4
+
+
+def test_the_gradient_of_a_class_score_is_pytorchs(trained: tuple[Network, np.ndarray, Activations]) -> None:
+    net, image, activations = trained
+    leaf, made = torch_twin.run(net, image)
+    score = net.nodes[net.outputs[0]].inputs[0]  # before softmax
+    place = tuple(
+        int(i) for i in np.unravel_index(activations[score][0].argmax(), activations[score].shape[1:])
+    )
+    made[score][(0, *place)].backward()
+    assert leaf.grad is not None
+    theirs = leaf.grad[0].numpy()
+    ours = local_kernel(net, image, address(score, place), judged=False, activations=activations).kernel
+    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
