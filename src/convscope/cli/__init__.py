@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from convscope import __version__
+from convscope.cli.convert import convert
 from convscope.cli.demo import demo
 from convscope.cli.errors import run
 from convscope.cli.evaluate import evaluate
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(info)
+app.command()(convert)
 app.command()(geometry)
 app.command()(train)
 app.command()(predict)

@@ -13,9 +13,10 @@ True
 
 from __future__ import annotations
 
+from convscope.formats.conversion import convert, save_weights
 from convscope.formats.files import load, save
 from convscope.formats.torch_in import from_torch
 from convscope.formats.torch_out import to_torch
 from convscope.formats.weights import read_weights
 
-__all__ = ["from_torch", "load", "read_weights", "save", "to_torch"]
+__all__ = ["convert", "from_torch", "load", "read_weights", "save", "save_weights", "to_torch"]

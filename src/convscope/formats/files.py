@@ -22,8 +22,9 @@ def load(
     """Open an ONNX file as a network.
 
     Node names survive; a node without a name, or with one that is taken, gets the name of its first
-    output. What convscope stored beside the graph (`net.input`, `net.classes`) comes back. No code in
-    the file is ever run.
+    output. What convscope stored beside the graph (`net.input`, `net.classes`) comes back; a TOML file
+    of the same name beside it overrides that (see `convscope.formats.description`). No code in the file
+    is ever run.
 
     Parameters
     ----------
@@ -53,6 +54,7 @@ def load(
     >>> cs.load(path).input_shape
     (1, 28, 28)
     """
+    from convscope.formats.description import describe
     from convscope.formats.onnx_file import parse_model
     from convscope.formats.onnx_reader import read_network
 
@@ -62,7 +64,9 @@ def load(
     except OSError as error:
         raise FileError(f"cannot read {file}: {(error.strerror or str(error)).lower()}.") from error
     model = parse_model(content, file)
-    return read_network(model, file, None if input_shape is None else tuple(input_shape), max_bytes)
+    net = read_network(model, file, None if input_shape is None else tuple(input_shape), max_bytes)
+    describe(net, file)
+    return net
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:

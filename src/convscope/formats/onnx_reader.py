@@ -24,6 +24,11 @@ from convscope.network import Network, Node
 __all__ = ["MAX_BYTES", "GraphReader", "read_graph", "read_network"]
 
 MAX_BYTES = 4 * 2**30
+# what Python and NumPy raise where an attribute is of another kind than its operator's, or an input is missing
+_BROKEN = (
+    *(ValueError, TypeError, IndexError, KeyError, AttributeError),
+    *(OverflowError, ZeroDivisionError, MemoryError, AssertionError),
+)
 
 
 class GraphReader:
@@ -164,6 +169,9 @@ class GraphReader:
                 for index in range(min(len(found), len(operator.outputs))):
                     self.define(operator, found[index], index)
                 return
+        if operator.kind not in READERS:
+            missing = next((value for value in given if value not in self.constants), "")
+            raise CannotRead(f"its inputs must be constants; got {missing!r}")
         READERS[operator.kind](operator, self)
 
     def output(self, value: str) -> str:
@@ -243,6 +251,10 @@ def read_graph(model: Any, file: Path, reader: GraphReader, outputs: Sequence[st
         except ConvscopeError as error:
             reason = str(error).rstrip(".")
             raise FileError(f"{file}: {operator.kind} node {operator.name!r}: {reason}.") from error
+        except _BROKEN as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            where = f"{operator.kind} node {operator.name!r}"
+            raise FileError(f"{file}: {where} has broken inputs or attributes: {reason}.") from error
     names = []
     for output in [value.name for value in graph.output] if outputs is None else outputs:
         try:
