@@ -24,7 +24,7 @@ from convscope.network import Network, Node
 __all__ = ["MAX_BYTES", "GraphReader", "read_graph", "read_network"]
 
 MAX_BYTES = 4 * 2**30
-# what Python and NumPy raise where an attribute is of another kind than its operator's, or an input is missing
+# what Python and NumPy raise where an attribute is of a wrong kind, or an input is missing
 _BROKEN = (
     *(ValueError, TypeError, IndexError, KeyError, AttributeError),
     *(OverflowError, ZeroDivisionError, MemoryError, AssertionError),

@@ -176,29 +176,31 @@ def _scale(old: int, new: int) -> np.float32:
 
 @writes("ResizeAxes", opset=19)
 def write_resize_axes(node: Node, layer: ResizeAxes, graph: GraphWriter) -> None:
-    first, rank = layer.rules[0], len(graph.shapes[node.name])
-    by_axis = {rule.axis: rule for rule in layer.rules}
-    region = [by_axis[a].region if a in by_axis else (0.0, 1.0) for a in range(rank)]
-    roi = np.array([low for low, _ in region] + [high for _, high in region], np.float32)
-    old, new = graph.shapes[node.inputs[0]], graph.shapes[node.name]
-    scales = np.array([1 if o == n else _scale(o, n) for o, n in zip(old, new, strict=True)], np.float32)
-    for axis, rule in by_axis.items():
-        scales[axis] = (
-            np.float32(rule.scale) if math.floor(old[axis] * rule.scale) == new[axis] else scales[axis]
+    """One operator for each axis, since each has a rule of its own; the last one has the node's name."""
+    shape, value = list(graph.shapes[node.inputs[0]]), node.inputs[0]
+    if not layer.rules:
+        graph.emit("Identity", node.name, [value])
+    for index, rule in enumerate(layer.rules):
+        scale = np.float32(rule.scale)
+        if math.floor(float(scale) * shape[rule.axis]) != rule.output:
+            scale = _scale(shape[rule.axis], rule.output)
+        inputs = [
+            value,
+            graph.constant(f"{node.name}.region", np.array(rule.region, np.float32)),
+            graph.constant(f"{node.name}.scale", np.array([scale], np.float32)),
+        ]
+        last = index == len(layer.rules) - 1
+        value = graph.emit(
+            "Resize",
+            node.name if last else f"{node.name}/axis {rule.axis}",
+            inputs,
+            axes=[rule.axis],
+            mode=rule.mode,
+            coordinate_transformation_mode=rule.coordinates,
+            nearest_mode=rule.rounding,
+            antialias=int(rule.antialias),
+            exclude_outside=int(rule.exclude_outside),
+            cubic_coeff_a=rule.cubic_a,
+            extrapolation_value=rule.extrapolation,
         )
-    graph.emit(
-        "Resize",
-        node.name,
-        [
-            *node.inputs,
-            graph.constant(f"{node.name}.roi", roi),
-            graph.constant(f"{node.name}.scales", scales),
-        ],
-        mode=first.mode,
-        coordinate_transformation_mode=first.coordinates,
-        nearest_mode=first.rounding,
-        antialias=int(first.antialias),
-        exclude_outside=int(first.exclude_outside),
-        cubic_coeff_a=first.cubic_a,
-        extrapolation_value=first.extrapolation,
-    )
+        shape[rule.axis] = rule.output
