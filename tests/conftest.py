@@ -1,11 +1,17 @@
-"""What all tests share: where the real data is, and one thread for PyTorch."""
+"""What all tests share: where the real data is, and an interrupt key that works."""
 
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
+
+# A shell starts background jobs with Ctrl-C ignored, which every child would inherit.
+if threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
