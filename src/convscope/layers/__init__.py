@@ -59,7 +59,8 @@ from convscope.layers.silu import SiLU
 from convscope.layers.softmax import Softmax
 from convscope.layers.softplus import Softplus
 from convscope.layers.softsign import Softsign
-from convscope.layers.spatial import AvgPoolNd, ConvNd, ConvTransposeNd, LpPoolNd, MaxPoolNd
+from convscope.layers.spatial import ConvNd, ConvTransposeNd
+from convscope.layers.spatial_pool import AvgPoolNd, LpPoolNd, MaxPoolNd
 from convscope.layers.table_conv2d import TableConv2d
 from convscope.layers.tanh import Tanh
 
