@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 
 import numpy as np
@@ -13,20 +14,13 @@ from convscope.errors import InvalidValue
 from convscope.explain import trace
 from convscope.explain.cells import WAYS
 from convscope.explain.functions import FUNCTIONS
+from convscope.explain.terms import Reading
 from convscope.layers import Conv2d, Layer, ReLU
 from convscope.network import Network, Node
+from general_layer_cases import GENERAL_CASES, POSITIVE
 from single_layers import CASES, address, draw_cells, network_of
 
 SEED = 23
-
-# not traced: no address names their cells, or they choose and count instead of computing a number
-NOT_TRACED = {
-    "Abs", "ArgMax", "Average", "AvgPoolNd", "Cast", "Ceil", "Constant", "ConvNd", "ConvTransposeNd",
-    "DepthToSpace", "Equal", "Erf", "Exp", "Expand", "Floor", "Gather", "GroupNorm", "InstanceNorm",
-    "LayerNorm", "Log", "LpPoolNd", "MatMul", "MaxPoolNd", "Maximum", "Minimum", "Negate", "PadAxes",
-    "Power", "Reciprocal", "Reduce", "Reshape", "ResizeAxes", "Slice", "Slope", "SpaceToDepth", "Sqrt",
-    "Squeeze", "Tile", "Transpose", "Unsqueeze", "Where",
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -61,16 +55,76 @@ def test_each_product_is_what_the_summand_says(name: str) -> None:
         assert float(term["product"]) == pytest.approx(eval(formula, names), rel=1e-4)
 
 
-def test_every_layer_is_traced_or_named_here() -> None:
+def general_readings(name: str, dtype: type) -> tuple[np.ndarray, list[Reading]]:
+    """Run a layer for other inputs than images alone, for one sample, and read some of its cells."""
+    layer, shapes, *_ = GENERAL_CASES[name]
+    rng = np.random.default_rng(SEED)
+    rank, positive = len(shapes[0]), isinstance(layer, POSITIVE)
+    full = [(1, *shape[1:]) if len(shape) == rank else shape for shape in shapes]
+    inputs = [(rng.uniform(0.5, 2, s) if positive else rng.standard_normal(s)).astype(dtype) for s in full]
+    layer = copy.copy(layer)
+    layer.parameters = {key: value.astype(dtype) for key, value in layer.parameters.items()}
+    layer.statistics = {key: value.astype(dtype) for key, value in layer.statistics.items()}
+    y, _ = layer.forward(*inputs)
+    ones = tuple(x[0] if x.ndim >= y.ndim else x for x in inputs)
+    places = draw_cells(y.shape[1:], 12, rng)
+    return y, [Reading(layer, ones, place, tuple(x.shape for x in ones), tuple(inputs)) for place in places]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", [n for n in GENERAL_CASES if "matmul of a vector" not in n])
+def test_layers_for_other_inputs_than_images(name: str, dtype: type) -> None:
+    if name == "smallest of all":  # of the whole batch: there is no single image any more
+        return
+    y, readings = general_readings(name, dtype)
+    for reading in readings:
+        cell = WAYS[reading.layer.kind](reading)
+        engine = float(y[(0, *reading.place)])
+        assert abs(cell.value - engine) <= cell.bound or cell.value == engine, reading.place
+        assert cell.bound <= 1e3 * np.finfo(dtype).eps * (
+            np.abs(cell.terms["product"]).sum() + abs(engine) + 1
+        )
+
+
+def test_every_layer_is_traced() -> None:
     kinds = {
         cls.kind
         for name in layers.__all__
         if isinstance(cls := getattr(layers, name), type) and issubclass(cls, Layer) and cls is not Layer
     }
-    assert kinds - set(WAYS) == NOT_TRACED
-    net = Network([Node("l", layers.GroupNorm(np.ones(2), np.ones(2), groups=1), "input")], (2, 3, 3))
-    with pytest.raises(InvalidValue, match=r"must be one of .*got GroupNorm"):
-        trace(net, np.ones((2, 3, 3)), "l[0,0,0]")
+    assert kinds - set(WAYS) == set()
+    tried = {layer.kind for layer, *_ in (*CASES.values(), *GENERAL_CASES.values())}
+    assert kinds - tried == {"ArgMax", "Cast", "Ceil", "Constant", "Equal", "Floor"}
+
+
+def test_steps_and_constants() -> None:
+    nodes = [
+        Node("floor", layers.Floor(), "input"),
+        Node("ceil", layers.Ceil(), "input"),
+        Node("int", layers.Cast("int"), "input"),
+        Node("bool", layers.Cast("bool"), "input"),
+        Node("two", layers.Constant(np.full((1, 2, 1, 1), 2.0, np.float32)), ()),
+        Node("equal", layers.Equal(), ("ceil", "two")),
+        Node("best", layers.ArgMax(1), "input"),
+        Node("product", layers.Multiply(), ("input", "two")),
+    ]
+    net = Network(nodes, (2, 1, 2))
+    image = np.array([[[1.5, -1.5]], [[0.0, 3.25]]], np.float32)
+    activations = net.run(image)
+    for name in net.nodes:
+        for place in np.ndindex(activations[name].shape[1:]):
+            found = trace(net, image, address(name, place), activations=activations, depth=3)
+            assert found.value == found.engine, found.address
+    assert trace(net, image, "best[0,0,1]").formula.startswith("the place of the largest")
+
+
+def test_a_kind_that_nobody_knows_is_said() -> None:
+    class Strange(ReLU):
+        kind = "Strange"
+
+    net = Network([Node("l", Strange(), "input")], (2, 3, 3))
+    with pytest.raises(InvalidValue, match=r"must be one of .*got Strange"):
+        trace(net, np.ones((2, 3, 3), np.float32), "l[0,0,0]")
 
 
 def test_a_wrong_engine_would_be_found() -> None:

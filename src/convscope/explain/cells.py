@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from convscope.errors import InvalidValue
 from convscope.explain.functions import FUNCTIONS
+from convscope.explain.general import BENT, BY_GRADIENT
 from convscope.explain.sums import SUMS
-from convscope.explain.terms import Cell, Place, Reading, input_places
+from convscope.explain.terms import Array, Cell, Place, Reading, input_places
 from convscope.network import Activations, Address, Network, parse_address
 
 __all__ = ["WAYS", "cell_address", "cell_of", "origin_of", "read", "sources_of"]
 
+_FORMS = {1: "node[feature]", 2: "node[channel,column]", 3: "node[channel,row,column]"}
 #: How a cell of each kind of layer is taken apart.
-WAYS = {**SUMS, **FUNCTIONS}
+WAYS = {**SUMS, **FUNCTIONS, **BY_GRADIENT, **BENT}
 
 
 def cell_of(net: Network, activations: Activations, name: str, place: Place) -> Cell:
@@ -40,12 +44,21 @@ def cell_of(net: Network, activations: Activations, name: str, place: Place) -> 
 def read(net: Network, activations: Activations, name: str, place: Place) -> Reading:
     """Gather what entered a node."""
     node = net.nodes[name]
+    batched = tuple(activations[source] for source in node.inputs)
     return Reading(
         node.layer,
-        tuple(activations[source][0] for source in node.inputs),
+        tuple(_one_image(net, source, activations, len(place)) for source in node.inputs),
         place,
         tuple(origin_of(net, source, activations) for source in node.inputs),
+        batched,
     )
+
+
+def _one_image(net: Network, name: str, activations: Activations, rank: int) -> Array:
+    """Give an array without its batch axis; a constant may have none, or even fewer axes."""
+    values = activations[name]
+    constant = name in net.nodes and net.nodes[name].layer.kind == "Constant"
+    return values if constant and values.ndim <= rank else np.asarray(values[0])
 
 
 def sources_of(net: Network, activations: Activations, name: str, cell: Cell) -> list[tuple[str, Place]]:
@@ -76,6 +89,6 @@ def cell_address(who: str, net: Network, at: str, activations: Activations) -> A
         raise InvalidValue(f"{who}: {at!r} is a pixel of the input; nothing was computed for it.")
     count = activations[address.node].ndim - 1
     if len(address.place) != count:
-        form = "node[channel,row,column]" if count == 3 else "node[feature]"
+        form = _FORMS.get(count, f"node[{count} numbers]")
         raise InvalidValue(f"{who}: a cell of {address.node} must be given as {form}; got {at!r}.")
     return address

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.explain.cells import cell_of, sources_of
 from convscope.explain.functions import FUNCTIONS
+from convscope.explain.general import BENT, BY_GRADIENT
 from convscope.explain.links import links_of
 from convscope.explain.rounding import sum_bound
 from convscope.geometry import resolve_padding
@@ -271,7 +272,7 @@ def _through(
 ) -> NDArray[np.void]:
     """Give the terms by which the gradient of one reader's output reaches a cell."""
     kind, layer = reader.layer.kind, reader.layer
-    if kind in FUNCTIONS:
+    if kind in FUNCTIONS or kind in BENT or kind in BY_GRADIENT:
         raise InvalidValue(
             f"trace: {address} is read by {reader.name}, a {kind}, whose derivative is more than a "
             "weight; trace a gradient above or below it."

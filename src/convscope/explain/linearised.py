@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convscope.explain.cells import cell_address
 from convscope.explain.functions import FUNCTIONS
+from convscope.explain.general import BENT
 from convscope.explain.run import run_one
 from convscope.kernels import Verdict, verdict
 from convscope.layers import Layer
@@ -21,6 +22,7 @@ __all__ = ["LocalKernel", "local_kernel"]
 
 Array = NDArray[Any]
 _LARGEST = 31  # the largest kernel that there is a verdict on
+_PRODUCTS = ("Divide", "MatMul", "Multiply", "Slope")  # linear in each input, and not in all together
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +145,7 @@ def _constants(
             continue
         inputs = tuple(activations[source][0] for source in node.inputs)
         weights = grad[0].astype(np.float64)
-        if node.layer.kind in FUNCTIONS or node.layer.kind in ("Multiply", "Divide"):
+        if node.layer.kind in FUNCTIONS or node.layer.kind in BENT or node.layer.kind in _PRODUCTS:
             bent.append(name)
             parts.append(_tangent(net, activations, name, grad))
         elif node.layer.kind in _OFFSETS:

@@ -265,29 +265,20 @@ def _add(reading: Reading) -> Cell:
     return added(reading, np.concatenate([one_cell(reading, source=i) for i in range(len(reading.inputs))]))
 
 
-def _stretched(reading: Reading, source: int) -> tuple[Terms, float]:
-    """Give the term of one of two arrays that stretch to each other's shape, and its value."""
-    x = reading.inputs[source]
-    place = reading.place[len(reading.place) - x.ndim :]
-    place = tuple(0 if size == 1 else index for index, size in zip(place, x.shape, strict=True))
-    terms = one_cell(Reading(reading.layer, reading.inputs, place, reading.origins), source=source)
-    return terms, float(x[place])
-
-
 def _subtract(reading: Reading) -> Cell:
-    (one, _), (other, _) = _stretched(reading, 0), _stretched(reading, 1)
+    (one, _), (other, _) = reading.stretched(0), reading.stretched(1)
     other["weight"] = -1.0
     return added(reading, np.concatenate([one, other]))
 
 
 def _multiply(reading: Reading) -> Cell:
-    (terms, _), (_, factor) = _stretched(reading, 0), _stretched(reading, 1)
+    (terms, _), (_, factor) = reading.stretched(0), reading.stretched(1)
     terms["weight"] = factor
     return added(reading, terms)
 
 
 def _divide(reading: Reading) -> Cell:
-    (terms, _), (_, divisor) = _stretched(reading, 0), _stretched(reading, 1)
+    (terms, _), (_, divisor) = reading.stretched(0), reading.stretched(1)
     with np.errstate(divide="ignore"):
         terms["weight"] = np.float64(1.0) / np.float64(divisor)
     return added(reading, terms, more=1)

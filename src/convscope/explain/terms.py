@@ -12,7 +12,19 @@ from numpy.typing import NDArray
 from convscope.explain.rounding import Rounded, sum_bound
 from convscope.layers import Layer
 
-__all__ = ["TERMS", "Cell", "Place", "Reading", "Way", "added", "bent", "input_places", "one_cell", "rows_of"]
+__all__ = [
+    "TERMS",
+    "Cell",
+    "Place",
+    "Reading",
+    "Way",
+    "added",
+    "bent",
+    "folded",
+    "input_places",
+    "one_cell",
+    "rows_of",
+]
 
 Array = NDArray[Any]
 Place = tuple[int, ...]
@@ -47,12 +59,15 @@ class Reading:
     place : (channel, row, column) or (feature,)
     origins : tuple of tuple of int
         For each input the shape of the map that it was flattened from, else its own shape.
+    batched : tuple of ndarray
+        The inputs as they entered, with their batch axis of 1.
     """
 
     layer: Layer
     inputs: tuple[Array, ...]
     place: Place
     origins: tuple[Place, ...]
+    batched: tuple[Array, ...] = ()
 
     @property
     def x(self) -> Array:
@@ -62,7 +77,17 @@ class Reading:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The engine's precision."""
-        return np.dtype(self.inputs[0].dtype)
+        arrays = (*self.inputs, *self.layer.parameters.values(), *self.layer.statistics.values())
+        return np.dtype(arrays[0].dtype)
+
+    def stretched(self, source: int) -> tuple[Terms, float]:
+        """Give the term of one of several arrays that stretch to each other's shape, and its value."""
+        x = self.inputs[source]
+        place = self.place[len(self.place) - x.ndim :]
+        place = tuple(0 if size == 1 else index for index, size in zip(place, x.shape, strict=True))
+        channel, row, column = folded(np.array([place], int).reshape(1, -1), x.shape)
+        terms = rows_of(x[place].reshape(1), 1.0, source=source, channel=channel, row=row, column=column)
+        return terms, float(x[place])
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +173,40 @@ def added(
 
 def one_cell(reading: Reading, *, source: int = 0, weight: float = 1.0) -> Terms:
     """Make the one term of a layer that works on each cell by itself."""
-    place = reading.place
-    where = (place[0], 0, 0) if len(place) == 1 else place
-    value = np.asarray([reading.inputs[source][place]])
-    return rows_of(value, weight, source=source, channel=where[0], row=where[1], column=where[2])
+    x = reading.inputs[source]
+    channel, row, column = folded(np.array([reading.place]), x.shape)
+    value = np.asarray([x[reading.place]])
+    return rows_of(value, weight, source=source, channel=channel, row=row, column=column)
+
+
+def folded(places: Array, shape: Place) -> tuple[Array, Array, Array]:
+    """Write places of any number of axes as channel, row and column.
+
+    The first axis is the channel and the last the column; the axes between count together as rows.
+
+    Examples
+    --------
+    >>> [int(i[0]) for i in folded(np.array([[1, 2, 3, 4]]), (8, 5, 6, 7))]
+    [1, 15, 4]
+    """
+    none = np.zeros(len(places), np.int64)
+    if len(shape) < 2:
+        return (places[:, 0] if len(shape) else none), none, none
+    row = none
+    for axis in range(1, len(shape) - 1):
+        row = row * shape[axis] + places[:, axis]
+    return places[:, 0], row, places[:, -1]
+
+
+def _unfolded(channel: int, row: int, column: int, shape: Place) -> Place:
+    """Undo `folded` for one place."""
+    if len(shape) < 2:
+        return (channel,)[: len(shape)]
+    between: list[int] = []
+    for size in reversed(shape[1:-1]):
+        row, rest = divmod(row, size)
+        between.insert(0, rest)
+    return (channel, *between, column)
 
 
 def bent(
@@ -169,8 +224,10 @@ def input_places(terms: Terms, shapes: Sequence[Place], origins: Sequence[Place]
     for term in terms:
         source = int(term["source"])
         where = (int(term["channel"]), int(term["row"]), int(term["column"]))
-        if len(shapes[source]) == 3:
+        if len(shapes[source]) == 3:  # padding lies outside: nothing to unfold
             places.append((source, where))
+        elif len(shapes[source]) != 1:
+            places.append((source, _unfolded(*where, shapes[source])))
         elif len(origins[source]) == 3:
             places.append((source, (int(np.ravel_multi_index(where, origins[source])),)))
         else:

@@ -273,7 +273,8 @@ class _Tracer:
         for source, term in zip(places, cell.terms, strict=True):
             if not term["padding"] and term["product"] != 0:
                 strength[source] = strength.get(source, 0.0) + abs(float(term["product"]))
-        inner = [source for source in strength if source[0] != self.net.input_name]
+        nodes = self.net.nodes
+        inner = [s for s in strength if s[0] in nodes and nodes[s[0]].layer.kind != "Constant"]
         inner.sort(key=lambda source: -strength[source])
         chosen = inner[: self.follow]
         return tuple(self.trace(Address(*source), depth - 1) for source in chosen), len(inner) - len(chosen)

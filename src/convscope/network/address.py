@@ -75,9 +75,10 @@ def parse_address(text: str, shapes: Mapping[str, Shape]) -> Address:
     if name not in shapes:
         raise UnknownName(f"address {text!r}: there is no node {name!r}; {nearest_names(name, shapes)}.")
     size = shapes[name][1:]
-    if len(place) not in (1, len(size)) or len(place) not in (1, 3):
+    if len(place) not in (1, len(size)):
         raise InvalidValue(f"address {text!r}: {_FORM}; {name!r} has shape {tuple(size)}.")
-    for what, index, length in zip(("channel", "row", "column"), place, size, strict=False):
+    between = ("row",) if len(size) == 3 else tuple(f"index {axis}" for axis in range(1, len(size) - 1))
+    for what, index, length in zip(("channel", *between, "column"), place, size, strict=False):
         if not 0 <= index < length:
             raise InvalidValue(f"address {text!r}: the {what} must be from 0 to {length - 1}; got {index}.")
     return Address(name, place)
