@@ -214,7 +214,8 @@ def as_batch(
     if rule is None:
         raise InvalidValue(
             "Network.run: this network does not say how images are prepared (net.input is None), so it "
-            f"takes a float array of shape {shape} or (N, {', '.join(map(str, shape))}); got {_kind(x)}."
+            f"takes a float array of shape {shape} or (N, {', '.join(map(str, shape))}); got {_kind(x)}; "
+            "set net.input to an ImageInput, or write [input] into a .toml file beside the model."
         )
     prepared = rule.prepared(x)
     return prepared.array.astype(dtype, copy=False), prepared.steps
