@@ -42,6 +42,15 @@ def test_trace(files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFix
     assert "The gradient of fc[1]" in capsys.readouterr().out
 
 
+def test_an_image_of_another_size_is_resized_and_it_is_said(
+    files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("L", (20, 30), 128).save(tmp_path / "large.png")
+    for command in ("trace", "ledger"):
+        assert main([command, files[0], str(tmp_path / "large.png"), "--at", "conv1[0,3,3]"]) == 0
+        assert "The image was prepared: " in capsys.readouterr().out
+
+
 def test_ledger(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ledger", *files, "--at", "fc[1]", "--names", "0"]) == 0
     assert "which channels made it" in capsys.readouterr().out

@@ -11,7 +11,21 @@ import convscope as cs
 import torch_twin
 from convscope.errors import InvalidValue, UnknownName
 from convscope.explain import composite_kernel, convolution_forms, local_kernel
-from convscope.layers import AvgPool2d, BatchNorm, Clip, Conv2d, Layer, Pad2d, ReLU, TableConv2d
+from convscope.layers import (
+    AvgPool2d,
+    BatchNorm,
+    Clip,
+    Constant,
+    Conv2d,
+    Layer,
+    Multiply,
+    Pad2d,
+    PadAxes,
+    Reduce,
+    ReLU,
+    Subtract,
+    TableConv2d,
+)
 from convscope.network import Network, Node
 from single_layers import address, biased, draw_cells
 
@@ -68,6 +82,20 @@ def test_limits_and_frames_are_constants() -> None:
     image = normal(1, 4, 4)
     for place in ((0, 0, 0), (0, 1, 2), (0, 2, 2)):
         assert local_kernel(net, image, address("l3", place), judged=False).error < 1e-12
+
+
+def test_constants_of_a_graph() -> None:
+    nodes = [
+        Node("three", Constant(np.full((1, 2, 1, 1), 3.0)), ()),
+        Node("pad", PadAxes(((0, 0), (0, 0), (1, 0), (0, 2)), value=5.0), "input"),
+        Node("conv", Conv2d(normal(2, 2, 2, 2), normal(2)), "pad"),
+        Node("product", Multiply(), ("conv", "three")),
+        Node("sum", Subtract(), ("product", "three")),
+        Node("mean", Reduce("mean", (2, 3)), "sum"),
+    ]
+    found = local_kernel(Network(nodes, (2, 4, 3)), normal(2, 4, 3), "mean[1,0,0]", judged=False)
+    assert found.error < 1e-12
+    assert found.bent == ("product",)  # linear in each factor, not in both
 
 
 def test_bent_layers_are_named() -> None:

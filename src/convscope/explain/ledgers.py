@@ -78,6 +78,8 @@ class Ledger(Result):
         The node whose places `places` are; "" if several nodes entered.
     places : ndarray of shape (H, W)
         The parts by place in that node's map, summed over the channels.
+    preparation : tuple of str
+        What was done to the image before the network saw it, such as a resizing.
     """
 
     address: str
@@ -90,6 +92,7 @@ class Ledger(Result):
     entries: tuple[LedgerEntry, ...]
     map: str
     places: NDArray[np.float64] = field(repr=False)
+    preparation: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -156,6 +159,7 @@ def ledger(
         entries=tuple(_entries(net, activations, leaves, parts.names, names)),
         map=one,
         places=_places(activations[one].shape[1:], leaves) if one else np.zeros((0, 0)),
+        preparation=activations.preparation,
     )
 
 

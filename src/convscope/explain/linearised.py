@@ -145,12 +145,19 @@ def _constants(
             continue
         inputs = tuple(activations[source][0] for source in node.inputs)
         weights = grad[0].astype(np.float64)
-        if node.layer.kind in FUNCTIONS or node.layer.kind in BENT or node.layer.kind in _PRODUCTS:
+        if _bends(node.layer):
             bent.append(name)
             parts.append(_tangent(net, activations, name, grad))
         elif node.layer.kind in _OFFSETS:
             parts.append(float((weights * _OFFSETS[node.layer.kind](node.layer, inputs)).sum()))
     return parts, bent
+
+
+def _bends(layer: Layer) -> bool:
+    """Whether a layer is not linear, not even on each side of its bends."""
+    if layer.kind == "Reduce":
+        return bool(layer.settings()["how"] == "norm")
+    return layer.kind in FUNCTIONS or layer.kind in BENT or layer.kind in _PRODUCTS
 
 
 def _tangent(net: Network, activations: Activations, name: str, grad: Array) -> float:
@@ -168,8 +175,8 @@ def _bias(layer: Layer, inputs: tuple[Array, ...]) -> Array:
     bias = layer.parameters.get("bias")
     if bias is None:
         return np.zeros(())
-    values = bias.astype(np.float64)
-    return values if layer.kind == "Linear" else values[:, None, None]
+    axes = 0 if layer.kind == "Linear" else inputs[0].ndim - 1
+    return np.asarray(bias.astype(np.float64).reshape(-1, *(1,) * axes))
 
 
 def _shift(layer: Layer, inputs: tuple[Array, ...]) -> Array:
@@ -199,15 +206,30 @@ def _frame(layer: Layer, inputs: tuple[Array, ...]) -> Array:
     return np.pad(inner, ((0, 0), *settings["padding"]), constant_values=settings["value"])
 
 
+def _frame_of_axes(layer: Layer, inputs: tuple[Array, ...]) -> Array:
+    moved: Any = layer
+    places = moved.move_places(np.arange(inputs[0].size).reshape(1, *inputs[0].shape))[0]
+    return np.where(places < 0, layer.settings()["value"], 0.0)
+
+
+def _value(layer: Layer, inputs: tuple[Array, ...]) -> Array:
+    value = layer.statistics["value"].astype(np.float64)
+    return np.asarray(value[0] if value.ndim else value)
+
+
 # what a layer adds that is no multiple of its input; layers that are missing here add nothing
 _OFFSETS: dict[str, Callable[[Layer, tuple[Array, ...]], Array]] = {
     "BatchNorm": _shift,
     "ChannelScale": _scale_bias,
     "Clip": _limits,
+    "Constant": _value,
     "Conv2d": _bias,
+    "ConvNd": _bias,
     "ConvTranspose2d": _bias,
+    "ConvTransposeNd": _bias,
     "Linear": _bias,
     "Pad2d": _frame,
+    "PadAxes": _frame_of_axes,
     "TableConv2d": _bias,
 }
 

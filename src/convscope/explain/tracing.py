@@ -86,6 +86,8 @@ class Trace(Result):
         With a depth above 1, the traces of the cells that entered most strongly.
     not_followed : int
         How many further cells entered with a product other than 0.
+    preparation : tuple of str
+        What was done to the image before the network saw it, such as a resizing.
     """
 
     address: str
@@ -103,6 +105,7 @@ class Trace(Result):
     after: tuple[After, ...] = ()
     below: tuple[Trace, ...] = ()
     not_followed: int = 0
+    preparation: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -264,6 +267,7 @@ class _Tracer:
             after=tuple(_after(net, address, activations)),
             below=below,
             not_followed=left,
+            preparation=activations.preparation,
         )
 
     def _below(self, node: str, cell: Cell, depth: int) -> tuple[tuple[Trace, ...], int]:

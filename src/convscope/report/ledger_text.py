@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from convscope.explain import Ledger
-from convscope.report.trace_text import aligned, decimals
+from convscope.report.trace_text import aligned, decimals, prepared
 from convscope.result import renders
 
 __all__ = ["ledger_answer", "ledger_text"]
@@ -17,6 +17,7 @@ _MOST = 24
 def ledger_text(ledger: Ledger, most: int = _MOST) -> str:
     """Write the parts as aligned columns that add up; beyond `most` channels the rest is one line."""
     lines = [f"{ledger.address}: which channels made it"]
+    lines += prepared(ledger.preparation)
     lines += [f"  {step}" for step in ledger.steps]
     lines.append("")
     if ledger.entries:

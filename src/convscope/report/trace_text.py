@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from convscope.explain import GradientTrace, Trace
 from convscope.result import renders
 
-__all__ = ["activation_in_words", "aligned", "decimals", "engine_in_words", "gradient_text", "trace_text"]
+__all__ = [
+    "activation_in_words",
+    "aligned",
+    "decimals",
+    "engine_in_words",
+    "gradient_text",
+    "prepared",
+    "trace_text",
+]
 
 _MOST_TERMS = 100  # a longer sum is shown by channel, with its strongest products
 _MOST_COLUMNS = 7  # a wider window is not drawn as a grid
@@ -24,7 +32,8 @@ def trace_text(trace: Trace) -> str:
 
     A sum of more than 100 products is shown by input channel, with its 20 strongest products.
     """
-    lines = [f"{trace.address}: one cell of a {trace.kind} that reads {trace.source}", ""]
+    lines = [f"{trace.address}: one cell of a {trace.kind} that reads {trace.source}"]
+    lines += [*prepared(trace.preparation), ""]
     lines += _window(trace)
     many = len(trace.terms) > _MOST_TERMS
     if many:
@@ -38,6 +47,11 @@ def trace_text(trace: Trace) -> str:
     if len(trace.channels) > 1 and trace.summand == _PLAIN:
         lines += ["", "Sum of the products by input channel:", *_channels(trace)]
     return "\n".join([*lines, "", *_totals(trace), *_tree(trace)])
+
+
+def prepared(steps: tuple[str, ...]) -> list[str]:
+    """Say what was done to the image, if anything was."""
+    return [f"The image was prepared: {'; '.join(steps)}."] if steps else []
 
 
 def _window(trace: Trace) -> list[str]:
