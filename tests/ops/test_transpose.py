@@ -119,13 +119,22 @@ def test_agrees_with_pytorch_on_drawn_configurations(core: str) -> None:
     check()
 
 
-@pytest.mark.parametrize("case", [
-    {"x": (2, 3, 3, 2), "w": (3, 2, 3, 2)},
-    {"x": (1, 2, 3, 4), "w": (2, 3, 2, 3), "stride": (2, 3), "padding": ((0, 1), (2, 1)), "output_padding": (1, 2)},
-    {"x": (2, 4, 2, 3), "w": (4, 2, 3, 3), "groups": 2, "padding": 1, "dilation": (2, 1)},
-    {"x": (1, 2, 2, 2), "w": (2, 1, 2, 2), "dilation": 3, "output_padding": 2},
-    {"x": (1, 2, 3, 3), "w": (2, 2, 3, 3), "stride": 2, "padding": "same"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"x": (2, 3, 3, 2), "w": (3, 2, 3, 2)},
+        {
+            "x": (1, 2, 3, 4),
+            "w": (2, 3, 2, 3),
+            "stride": (2, 3),
+            "padding": ((0, 1), (2, 1)),
+            "output_padding": (1, 2),
+        },
+        {"x": (2, 4, 2, 3), "w": (4, 2, 3, 3), "groups": 2, "padding": 1, "dilation": (2, 1)},
+        {"x": (1, 2, 2, 2), "w": (2, 1, 2, 2), "dilation": 3, "output_padding": 2},
+        {"x": (1, 2, 3, 3), "w": (2, 2, 3, 3), "stride": 2, "padding": "same"},
+    ],
+)
 def test_gradients_are_those_of_finite_differences(core: str, case: dict) -> None:
     rng = np.random.default_rng(1)
     x, w = rng.normal(size=case["x"]), rng.normal(size=case["w"])
@@ -163,18 +172,39 @@ def test_nan_and_infinity_stay_where_kernels_carry_them(core: str, value: float)
     assert np.isfinite(y).sum() == 32
 
 
-@pytest.mark.parametrize(("x", "w", "options", "message"), [
-    ((1, 3, 4, 4), (2, 3, 3, 3), {}, r"in_channels must be weight.shape\[0\]; got in_channels=3, weight.shape=\(2, 3"),
-    ((1, 3, 4, 4), (3, 2, 3, 3), {"groups": 2}, "groups must divide in_channels; got groups=2, in_channels=3"),
-    ((1, 2, 4, 4), (2, 2, 3, 3), {"stride": 2, "output_padding": 2},
-     "along the height, output_padding must be less than the stride or the dilation"),
-    ((1, 2, 1, 1), (2, 2, 3, 3), {"padding": 2}, "must leave at least one pixel of 3"),
-    ((1, 2, 1, 1), (2, 2, 1, 1), {"dilation": 4, "output_padding": 3, "padding": ((1, 0), (1, 0))},
-     "padding must leave a pixel that the kernel reaches"),
-    ((1, 2, 4, 4), (2, 2, 3, 3), {"padding": (1, 1, 1)}, "padding must be a number"),
-    ((2, 4, 4), (2, 2, 3, 3), {}, "x must have the axes"),
-    ((1, 2, 4, 4), (2, 2, 3), {}, "weight must have the axes"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("x", "w", "options", "message"),
+    [
+        (
+            (1, 3, 4, 4),
+            (2, 3, 3, 3),
+            {},
+            r"in_channels must be weight.shape\[0\]; got in_channels=3, weight.shape=\(2, 3",
+        ),
+        (
+            (1, 3, 4, 4),
+            (3, 2, 3, 3),
+            {"groups": 2},
+            "groups must divide in_channels; got groups=2, in_channels=3",
+        ),
+        (
+            (1, 2, 4, 4),
+            (2, 2, 3, 3),
+            {"stride": 2, "output_padding": 2},
+            "along the height, output_padding must be less than the stride or the dilation",
+        ),
+        ((1, 2, 1, 1), (2, 2, 3, 3), {"padding": 2}, "must leave at least one pixel of 3"),
+        (
+            (1, 2, 1, 1),
+            (2, 2, 1, 1),
+            {"dilation": 4, "output_padding": 3, "padding": ((1, 0), (1, 0))},
+            "padding must leave a pixel that the kernel reaches",
+        ),
+        ((1, 2, 4, 4), (2, 2, 3, 3), {"padding": (1, 1, 1)}, "padding must be a number"),
+        ((2, 4, 4), (2, 2, 3, 3), {}, "x must have the axes"),
+        ((1, 2, 4, 4), (2, 2, 3), {}, "weight must have the axes"),
+    ],
+)
 def test_wrong_shapes_and_settings_are_one_clear_error(x, w, options, message) -> None:
     with pytest.raises(InvalidValue, match=message) as caught:
         ops.conv_transpose2d(np.zeros(x), np.zeros(w), **options)

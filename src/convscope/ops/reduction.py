@@ -32,9 +32,7 @@ def reduce(x: Array, how: str, axes: tuple[int, ...], p: float = 2) -> Array:
 
 
 @silent
-def reduce_grad(
-    grad: Array, x: Array, y: Array, how: str, axes: tuple[int, ...], p: float = 2
-) -> Array:
+def reduce_grad(grad: Array, x: Array, y: Array, how: str, axes: tuple[int, ...], p: float = 2) -> Array:
     """Give the gradient by the input; equal largest values share it, as in PyTorch's amax.
 
     Examples

@@ -305,7 +305,5 @@ def _counts(
     if include:
         ones = np.pad(ones, ((0, 0), (0, 0), *padding), constant_values=1)
         padding = tuple((0, 0) for _ in size)
-    seen = windows(
-        _pad(ones, kernel, stride, padding, dilation, output, 0), kernel, stride, dilation, output
-    )
+    seen = windows(_pad(ones, kernel, stride, padding, dilation, output, 0), kernel, stride, dilation, output)
     return np.asarray(seen.sum(axis=tuple(range(2 + len(kernel), seen.ndim))))
