@@ -237,7 +237,7 @@ def _read_keras(file: Path, max_bytes: int) -> Arrays:
     try:
         import h5py
     except ImportError as error:
-        raise FileError(f"{file}: reading HDF5 needs the package h5py: pip install convscope[keras].") from error
+        raise FileError(f"{file}: reading HDF5 needs h5py: pip install 'convscope[keras]'.") from error
     if file.suffix == ".keras":
         with zipfile.ZipFile(file) as archive:
             name = "model.weights.h5"
