@@ -53,6 +53,7 @@ $(VENV)/installed: $(VENV)/bin/python $(BUILT_FROM)
 	$(PIP) --editable .
 	@touch $@
 
+# the package is there already, so this adds what an extra needs and does not build again
 $(VENV)/installed-%: $(VENV)/installed
-	$(PIP) --editable '.[$*]'
+	$(PIP) 'convscope[$*]'
 	@touch $@
