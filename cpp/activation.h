@@ -1,6 +1,6 @@
 // ReLU and its gradient, over flat memory in any layout.
 #pragma once
-#include "parallel.h"
+#include "columns.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
@@ -13,16 +13,27 @@ template <class T, class Body> void parallel_flat(Index size, const Body& body) 
              [&](Index block, int) { body(block * flat_block, smaller(size, (block + 1) * flat_block)); });
 }
 
-// Not x > 0 ? x : 0: that would make zero of not-a-number.
-template <class T> void relu(Index size, const T* x, T* y) {
+// y[i] = value(at, i), where `at(p)` loads a vector or, for the last few, one element. (Left to itself the
+// compiler makes branches of comparisons.)
+template <class T, class Value> void map_flat(Index size, T* y, const Value& value) {
     parallel_flat<T>(size, [=](Index begin, Index end) {
-        for (Index i = begin; i < end; i++) y[i] = x[i] < 0 ? T(0) : x[i];
+        Index i = begin;
+        for (; i + width<T> <= end; i += width<T>) store(y + i, value(LoadVector{}, i));
+        for (; i < end; i++) y[i] = value(LoadOne{}, i);
     });
 }
 
+// Not x > 0 ? x : 0: that would make zero of not-a-number.
+template <class V> CONVSCOPE_INLINE V positive_part(V x) { return x < 0 ? V{} : x; }
+
+template <class T> void relu(Index size, const T* x, T* y) {
+    map_flat(size, y, [=](auto at, Index i) CONVSCOPE_LAMBDA { return positive_part(at(x + i)); });
+}
+
 template <class T> void relu_grad(Index size, const T* grad, const T* y, T* dx) {
-    parallel_flat<T>(size, [=](Index begin, Index end) {
-        for (Index i = begin; i < end; i++) dx[i] = y[i] > 0 ? grad[i] : T(0);
+    map_flat(size, dx, [=](auto at, Index i) CONVSCOPE_LAMBDA {
+        const auto g = at(grad + i);
+        return at(y + i) > 0 ? g : decltype(+g){};
     });
 }
 
