@@ -9,22 +9,23 @@ import numpy as np
 
 from convscope.explain.rounding import Rounded, exactly
 from convscope.explain.terms import Array, Cell, Reading, Terms, Way, added, bent, folded, one_cell, rows_of
+from convscope.layers import Layer
 
-__all__ = ["BENT", "BY_GRADIENT"]
+__all__ = ["BENT", "BY_GRADIENT", "MOVES", "in_float64"]
 
 
-def _in_float64(reading: Reading) -> tuple[Any, tuple[Array, ...]]:
-    """Give the layer and its inputs in float64, so that its own gradient is as good as exact."""
-    layer = copy.copy(reading.layer)
+def in_float64(original: Layer, inputs: tuple[Array, ...]) -> tuple[Any, tuple[Array, ...]]:
+    """Give a layer and its inputs in float64, so that what it computes is as good as exact."""
+    layer = copy.copy(original)
     for name in ("parameters", "statistics"):
         arrays = getattr(layer, name)
         setattr(layer, name, {key: array.astype(np.float64) for key, array in arrays.items()})
-    return layer, tuple(x.astype(np.float64) for x in reading.batched)
+    return layer, tuple(x.astype(np.float64) for x in inputs)
 
 
 def _weights(reading: Reading) -> tuple[Array, ...]:
     """Ask the layer itself how much each input value weighs in the cell: its gradient there."""
-    layer, inputs = _in_float64(reading)
+    layer, inputs = in_float64(reading.layer, reading.batched)
     y, cache = layer.forward(*inputs)
     seed = np.zeros(y.shape)
     seed[(0, *reading.place)] = 1
@@ -216,6 +217,12 @@ def _reduce(reading: Reading) -> Cell:
     return _norm_of_window(reading) if norm else _by_gradient(reading)
 
 
+#: Layers that only put values elsewhere.
+MOVES = (
+    "DepthToSpace", "Expand", "Gather", "PadAxes", "Reshape", "Slice", "SpaceToDepth", "Squeeze", "Tile",
+    "Transpose", "Unsqueeze",
+)  # fmt: skip
+
 #: Layers that are linear, at least on each side of their bends, and tell their weights themselves.
 BY_GRADIENT: dict[str, Way] = {
     **dict.fromkeys(
@@ -223,11 +230,7 @@ BY_GRADIENT: dict[str, Way] = {
          "Minimum", "Negate", "ResizeAxes", "Slope", "Where"),
         _by_gradient,
     ),
-    **dict.fromkeys(
-        ("DepthToSpace", "Expand", "Gather", "PadAxes", "Reshape", "Slice", "SpaceToDepth", "Squeeze",
-         "Tile", "Transpose", "Unsqueeze"),
-        _move,
-    ),
+    **dict.fromkeys(MOVES, _move),
     "Constant": _constant,
 }  # fmt: skip
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import InvalidValue, UnknownName, nearest_names
-from convscope.explain.cells import cell_of, sources_of
-from convscope.explain.functions import FUNCTIONS
-from convscope.explain.general import BENT, BY_GRADIENT
-from convscope.explain.links import links_of
+from convscope.explain.cells import read
+from convscope.explain.columns import column_of
 from convscope.explain.rounding import sum_bound
-from convscope.geometry import resolve_padding
-from convscope.layers import Layer
-from convscope.network import Activations, Address, Gradients, Network, Node, parse_address
+from convscope.explain.terms import folded
+from convscope.explain.weight_gradients import weight_terms
+from convscope.network import Activations, Gradients, Network, Node, parse_address
 from convscope.result import Result
 
 __all__ = ["GRADIENT_TERMS", "GradientTrace", "trace_gradient"]
@@ -58,7 +55,8 @@ class GradientTrace(Result):
         The nodes whose output gradients enter: the layer that has the parameter, or all that
         read the cell.
     factors : str
-        What the gradients are multiplied with: "input" or "weight".
+        What the gradients are multiplied with: "input", "normalised input" or "1" for a parameter; for a
+        cell "weight", or "derivative" where a reader is no weighted sum.
     terms : structured ndarray
         One row for each product, in float64: `reader` (position in `readers`), `channel`, `row`, `column`
         (the output cell whose gradient it is), `input_channel`, `input_row`, `input_column` (the input
@@ -72,6 +70,10 @@ class GradientTrace(Result):
     bound : float
         How far rounding can take `engine` from `value`; see `Trace.bound`.
     dtype : str
+    derivatives : tuple of str
+        For each reader how its derivative is computed; "" where it is its weight.
+    preparation : tuple of str
+        What was done to the image before the network saw it, such as a resizing.
     """
 
     address: str
@@ -84,6 +86,8 @@ class GradientTrace(Result):
     engine: float
     bound: float
     dtype: str
+    derivatives: tuple[str, ...] = ()
+    preparation: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -104,11 +108,11 @@ def trace_gradient(net: Network, at: str, backward: Any, activations: Activation
     Raises
     ------
     UnknownName, InvalidValue
-        If an address does not exist, or the cell is read by a layer that is more than a sum.
+        If an address does not exist.
     """
     seeds, of = _seeds(net, backward, activations)
-    gradients = net.backward(activations, seeds)
     parameter = _parameter(net, at)
+    gradients = net.backward(activations, seeds, parameters=parameter is not None)
     if parameter is not None:
         return _of_parameter(net, activations, gradients, parameter, at, of)
     return _of_cell(net, activations, gradients, seeds, at, of)
@@ -156,76 +160,45 @@ def _of_parameter(
 ) -> GradientTrace:
     name, place = at
     node = net.nodes[name.rpartition(".")[0]]
-    what = name.rpartition(".")[2]
     grad = gradients.nodes.get(node.name)
-    x = activations[node.inputs[0]][0]
-    if grad is None:
-        terms = np.zeros(0, GRADIENT_TERMS)
-    elif what == "bias":
-        terms = _per_cell(grad[0], place[0], None)
-    elif node.layer.kind in ("Conv2d", "TableConv2d"):
-        terms = _of_kernel(node.layer, x, grad[0], place)
-    elif node.layer.kind == "Linear":
-        terms = np.zeros(1, GRADIENT_TERMS)
-        terms["channel"], terms["input_channel"] = place
-        terms["gradient"], terms["factor"] = grad[0][place[0]], x[place[1]]
-    else:
-        raise InvalidValue(
-            "trace: the gradient of a weight is written out for convolutions and dense layers; "
-            f"{name} belongs to a {node.layer.kind}."
-        )
+    output = activations[node.name].shape[1:]
+    reading = read(net, activations, node.name, (0,) * len(output))
+    found = weight_terms(reading, name.rpartition(".")[2], place, output)
+    if found is None:
+        raise InvalidValue(f"trace: the gradient of {name}, of a {node.layer.kind}, is not known.")
+    terms = np.zeros(0 if grad is None else len(found.places), GRADIENT_TERMS)
+    slack = 0.0
+    if grad is not None:
+        terms["gradient"] = grad[0][tuple(found.places.T)]
+        terms["factor"] = found.factors.value
+        _place(terms, "", found.places, output)
+        if found.inputs.shape[1]:
+            _place(terms, "input_", found.inputs, reading.x.shape)
+        slack = float((np.abs(terms["gradient"]) * found.factors.error).sum())
     terms["product"] = terms["gradient"] * terms["factor"]
-    value = float(terms["product"].sum())
     engine = gradients.parameters.get(name)
-    dtype = net.dtype
+    # beyond one rounding a term: a norm divides once more
+    rounding = sum_bound(len(terms) + 2, float(np.abs(terms["product"]).sum()), net.dtype)
     return GradientTrace(
         address=text,
         of=of,
         readers=(node.name,),
-        factors="1" if what == "bias" else "input",
+        factors=found.what,
         terms=terms,
         given=0.0,
-        value=value,
+        value=float(terms["product"].sum()),
         engine=0.0 if engine is None else float(engine[place]),
-        bound=sum_bound(len(terms), float(np.abs(terms["product"]).sum()), dtype),
-        dtype=str(dtype),
+        bound=rounding + slack,
+        dtype=str(net.dtype),
+        derivatives=("",),
+        preparation=activations.preparation,
     )
 
 
-def _per_cell(grad: Array, channel: int, factors: Array | None) -> NDArray[np.void]:
-    """Make a term of every cell of one channel."""
-    cells = np.atleast_2d(grad[channel])
-    rows, columns = np.indices(cells.shape)
-    terms = np.zeros(cells.size, GRADIENT_TERMS)
-    terms["channel"], terms["row"], terms["column"] = channel, rows.ravel(), columns.ravel()
-    terms["gradient"] = cells.ravel()
-    terms["factor"] = 1.0 if factors is None else factors.ravel()
-    return terms
-
-
-def _of_kernel(layer: Layer, x: Array, grad: Array, place: Place) -> NDArray[np.void]:
-    """One weight meets, for each output cell of its filter, the input at its tap; padding gives nothing."""
-    filter_, channel, *tap = place
-    weight = layer.parameters["weight"]
-    connections = layer.settings().get("connections")
-    if connections is not None and not connections[filter_][channel]:
-        return np.zeros(0, GRADIENT_TERMS)
-    depth = weight.shape[1]
-    channel += filter_ // (weight.shape[0] * depth // x.shape[0]) * depth
-    terms = _per_cell(grad, filter_, None)
-    windows = layer.window()
-    assert windows is not None
-    inside = np.ones(len(terms), np.bool_)
-    for axis, name in ((0, "row"), (1, "column")):
-        window, size = windows[axis], x.shape[1 + axis]
-        before, _ = resolve_padding(window.padding, size, window.kernel, window.stride, window.dilation)
-        position = terms[name] * window.stride - before + tap[axis] * window.dilation
-        terms[f"input_{name}"] = position
-        inside &= (position >= 0) & (position < size)
-    terms = terms[inside]
-    terms["input_channel"] = channel
-    terms["factor"] = x[channel, terms["input_row"], terms["input_column"]]
-    return terms
+def _place(terms: NDArray[np.void], prefix: str, places: Array, shape: Place) -> None:
+    """Write places of any number of axes into the terms as channel, row and column."""
+    for name, values in zip(("channel", "row", "column"), folded(places, shape), strict=True):
+        terms[prefix + name] = values
 
 
 def _of_cell(
@@ -243,161 +216,58 @@ def _of_cell(
     found = gradients.inputs if address.node == net.input_name else gradients.nodes
     engine = found.get(address.node)
     readers = [n for n in net.nodes.values() if address.node in n.inputs and n.name in gradients.nodes]
-    parts = []
+    parts, slacks, words = [np.zeros(0, GRADIENT_TERMS)], 0.0, []
     for index, reader in enumerate(readers):
-        part = _through(net, activations, gradients.nodes[reader.name][0], reader, address)
+        grad = gradients.nodes[reader.name][0]
+        part, slack, derivative = _through(net, activations, grad, reader, address.node, address.place)
         part["reader"] = index
         parts.append(part)
-    terms = np.concatenate(parts) if parts else np.zeros(0, GRADIENT_TERMS)
-    terms["product"] = terms["gradient"] * terms["factor"]
+        words.append(derivative)
+        slacks += slack
+    terms = np.concatenate(parts)
     given = float(seeds[address.node][0][address.place]) if address.node in seeds else 0.0
     magnitude = float(np.abs(terms["product"]).sum()) + abs(given)
     return GradientTrace(
         address=str(address),
         of=of,
         readers=tuple(reader.name for reader in readers),
-        factors="weight",
+        factors="derivative" if any(words) else "weight",
         terms=terms,
         given=given,
         value=float(terms["product"].sum()) + given,
         engine=0.0 if engine is None else float(engine[(0, *address.place)]),
         # beyond one rounding a term: the factors of norms and resizings are rounded a few times
-        bound=sum_bound(len(terms) + len(readers) + 6, magnitude, values.dtype),
+        bound=sum_bound(len(terms) + len(readers) + 6, magnitude, values.dtype) + slacks,
         dtype=str(values.dtype),
+        derivatives=tuple(words),
+        preparation=activations.preparation,
     )
 
 
 def _through(
-    net: Network, activations: Activations, grad: Array, reader: Node, address: Address
-) -> NDArray[np.void]:
-    """Give the terms by which the gradient of one reader's output reaches a cell."""
-    kind, layer = reader.layer.kind, reader.layer
-    if kind in FUNCTIONS or kind in BENT or kind in BY_GRADIENT:
-        raise InvalidValue(
-            f"trace: {address} is read by {reader.name}, a {kind}, whose derivative is more than a "
-            "weight; trace a gradient above or below it."
-        )
-    if kind == "Linear":
-        (feature,) = address.place
-        terms = np.zeros(grad.size, GRADIENT_TERMS)
-        terms["channel"], terms["input_channel"] = np.arange(grad.size), feature
-        terms["gradient"], terms["factor"] = grad, layer.parameters["weight"][:, feature]
-        return terms
-    if kind in ("Conv2d", "TableConv2d"):
-        rows = _of_filters(net, activations, reader, address, grad.shape)
-    elif kind in ("Multiply", "Divide"):
-        rows = _of_factors(net, activations, reader, address, grad.shape)
-    else:
-        rows = [
-            (place, float(term["weight"]))
-            for place in _reached(net, activations, reader, address, grad.shape)
-            for source, term in _read_by(net, activations, reader, place)
-            if source == (address.node, address.place) and not term["padding"]
-        ]
-    return _listed(rows, grad, address)
+    net: Network, activations: Activations, grad: Array, reader: Node, node: str, place: Place
+) -> tuple[NDArray[np.void], float, str]:
+    """Give the terms by which the gradient of one reader reaches a cell, their slack, and the derivative.
 
-
-def _read_by(
-    net: Network, activations: Activations, reader: Node, place: Place
-) -> Iterator[tuple[tuple[str, Place], Any]]:
-    cell = cell_of(net, activations, reader.name, place)
-    return zip(sources_of(net, activations, reader.name, cell), cell.terms, strict=True)
-
-
-def _reached(
-    net: Network, activations: Activations, reader: Node, address: Address, output: Place
-) -> list[Place]:
-    """Give the cells of a reader's output that can depend on a cell."""
-    shapes = tuple(activations[name].shape[1:] for name in reader.inputs)
-    found: dict[Place, None] = {}
+    The slack is what the engine's own derivatives may be off, and what rounding adds where they are
+    differences of larger numbers.
+    """
+    reading = read(net, activations, reader.name, (0,) * grad.ndim)
+    parts, slack, words = [], 0.0, ""
     for source, name in enumerate(reader.inputs):
-        if name != address.node:
+        if name != node:
             continue
-        if len(output) == 1:
-            flat = int(np.ravel_multi_index(address.place, shapes[source]))
-            offset = (
-                sum(int(np.prod(s)) for s in shapes[:source]) if reader.layer.kind == "Concatenate" else 0
-            )
-            found[(flat + offset,)] = None
-            continue
-        rows, columns = links_of(reader.layer, shapes, source, output)
-        for channel in _channels(reader.layer, shapes, source, address.place[0], output[0]):
-            for row in np.flatnonzero(rows[:, address.place[1]]):
-                for column in np.flatnonzero(columns[:, address.place[2]]):
-                    found[(channel, int(row), int(column))] = None
-    return list(found)
-
-
-def _channels(layer: Layer, shapes: tuple[Place, ...], source: int, channel: int, made: int) -> range:
-    """Give the output channels that read an input channel."""
-    if layer.kind == "ConvTranspose2d":
-        groups = layer.settings()["groups"]
-        each, group = made // groups, channel // (shapes[source][0] // groups)
-        return range(group * each, (group + 1) * each)
-    if layer.kind == "Concatenate" and layer.settings()["axis"] % 4 == 1:
-        channel += sum(shape[0] for shape in shapes[:source])
-    return range(made) if shapes[source][0] == 1 else range(channel, channel + 1)
-
-
-def _of_filters(
-    net: Network, activations: Activations, reader: Node, address: Address, output: Place
-) -> list[tuple[Place, float]]:
-    """Every filter of the group read the cell, each output cell by another tap of its kernel."""
-    layer, weight = reader.layer, reader.layer.parameters["weight"]
-    shape = activations[address.node].shape[1:]
-    windows = layer.window()
-    assert windows is not None
-    group, channel = divmod(address.place[0], weight.shape[1])
-    each = weight.shape[0] * weight.shape[1] // shape[0]
-    taps = []
-    for axis in (0, 1):
-        window, size, at = windows[axis], shape[1 + axis], address.place[1 + axis]
-        before, _ = resolve_padding(window.padding, size, window.kernel, window.stride, window.dilation)
-        offsets = at + before - np.arange(output[1 + axis]) * window.stride
-        fits = (
-            (offsets >= 0) & (offsets % window.dilation == 0) & (offsets // window.dilation < window.kernel)
-        )
-        taps.append([(int(i), int(offsets[i] // window.dilation)) for i in np.flatnonzero(fits)])
-    connections = layer.settings().get("connections")
-    return [
-        ((filter_, row, column), float(weight[filter_, channel, u, v]))
-        for filter_ in range(group * each, (group + 1) * each)
-        if connections is None or connections[filter_][channel]
-        for row, u in taps[0]
-        for column, v in taps[1]
-    ]
-
-
-def _of_factors(
-    net: Network, activations: Activations, reader: Node, address: Address, output: Place
-) -> list[tuple[Place, float]]:
-    """A factor's derivative is the other factor; a divisor's is -a / b ** 2."""
-    a, b = (np.broadcast_to(activations[name][0].astype(np.float64), output) for name in reader.inputs)
-    divide = reader.layer.kind == "Divide"
-    rows = []
-    for source, name in enumerate(reader.inputs):
-        if name != address.node:
-            continue
-        shape = activations[name].shape[1:]
-        ranges = [
-            range(n) if size == 1 else range(i, i + 1)
-            for i, size, n in zip(address.place, shape, output, strict=True)
-        ]
-        for place in itertools.product(*ranges):
-            if source == 0:
-                factor = 1 / b[place] if divide else b[place]
-            else:
-                factor = -a[place] / b[place] ** 2 if divide else a[place]
-            rows.append((place, float(factor)))
-    return rows
-
-
-def _listed(rows: list[tuple[Place, float]], grad: Array, address: Address) -> NDArray[np.void]:
-    terms = np.zeros(len(rows), GRADIENT_TERMS)
-    for term, (place, factor) in zip(terms, rows, strict=True):
-        for name, index in zip(("channel", "row", "column"), place, strict=False):
-            term[name] = index
-        for name, index in zip(("channel", "row", "column"), address.place, strict=False):
-            term[f"input_{name}"] = index
-        term["gradient"], term["factor"] = grad[place], factor
-    return terms
+        column = column_of(reading, source, place, grad.shape)
+        terms = np.zeros(len(column.places), GRADIENT_TERMS)
+        terms["gradient"], terms["factor"] = grad[tuple(column.places.T)], column.values
+        with np.errstate(invalid="ignore"):
+            terms["product"] = terms["gradient"] * terms["factor"]
+            terms["product"][terms["factor"] == 0] = 0.0
+        _place(terms, "", column.places, grad.shape)
+        _place(terms, "input_", np.array([place]), activations[node].shape[1:])
+        weights = np.abs(terms["gradient"])
+        beyond = float((weights * (column.magnitude - np.abs(column.values))).sum())
+        slack += float((weights * column.error).sum()) + sum_bound(len(terms) + 6, beyond, grad.dtype)
+        parts.append(terms)
+        words = words or column.words
+    return np.concatenate(parts), slack, words

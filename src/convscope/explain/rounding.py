@@ -105,6 +105,9 @@ class Rounded:
         """Keep to [low, high], which rounds nothing."""
         return Rounded(np.clip(self.value, low, high), self.error, self.dtype)
 
+    def __getitem__(self, index: Any) -> Rounded:
+        return Rounded(np.asarray(self.value[index]), np.asarray(self.error[index]), self.dtype)
+
     def sum(self) -> Rounded:
         """Add all up, in any order."""
         count = max(self.value.size - 1, 0)
