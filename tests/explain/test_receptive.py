@@ -14,14 +14,23 @@ from convscope.explain import NodeField, receptive_field
 from convscope.layers import (
     Add,
     AvgPool2d,
+    AvgPoolNd,
     Conv2d,
+    ConvNd,
     ConvTranspose2d,
+    ConvTransposeNd,
     GlobalAvgPool2d,
     MaxPool2d,
     Multiply,
+    PadAxes,
     Resize2d,
+    ResizeAxes,
+    Slice,
+    Transpose,
 )
 from convscope.network import Network, Node
+from convscope.ops.interpolate import AxisRule
+from general_layer_cases import GENERAL_CASES, SOUND, VOLUME
 from single_layers import CASES, network_of
 
 SEED = 31
@@ -99,6 +108,99 @@ def test_the_pixels_seen_are_those_with_a_gradient(name: str) -> None:
             assert field.columns[1] >= columns[-1]
 
 
+def line(*layers: object, shape: tuple[int, ...] = (1, 24)) -> Network:
+    names = ["input", *(f"l{i}" for i in range(len(layers)))]
+    nodes = [Node(names[i + 1], layer, names[i]) for i, layer in enumerate(layers)]  # type: ignore[arg-type]
+    return Network(nodes, shape)
+
+
+def ones_nd(*kernel: int, **settings: object) -> ConvNd:
+    return ConvNd(np.ones((1, 1, *kernel), np.float32), **settings)  # type: ignore[arg-type]
+
+
+OTHER_NETS: dict[str, Callable[[], Network]] = {
+    "sound": lambda: line(ones_nd(3, stride=(2,), padding=((1, 0),)), ones_nd(4), AvgPoolNd((2,))),
+    "sound, dilated": lambda: line(ones_nd(3, dilation=(4,), padding="same"), ones_nd(2)),
+    "sound, transposed": lambda: line(
+        ones_nd(3, stride=(2,)), ConvTransposeNd(np.ones((1, 1, 3), np.float32), stride=(2,))
+    ),
+    "sound, cut and padded": lambda: line(
+        PadAxes(((0, 0), (0, 0), (3, -2))), ones_nd(3), Slice({2: (2, None, 2)}), ones_nd(2)
+    ),
+    "sound, resized": lambda: line(ones_nd(3), ResizeAxes([AxisRule(2, 40, 40 / 22, "linear")]), ones_nd(2)),
+    "volume": lambda: line(
+        ones_nd(2, 3, 1, stride=(1, 2, 1)), AvgPoolNd((2, 2, 2)), ones_nd(1, 1, 3), shape=(1, 7, 11, 8)
+    ),
+    "volume, transposed": lambda: line(
+        ones_nd(2, 2, 2, stride=(2, 1, 2)),
+        ConvTransposeNd(np.ones((1, 1, 2, 1, 3), np.float32), stride=(2, 1, 3)),
+        shape=(1, 6, 4, 8),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_NETS)
+def test_the_places_of_sounds_and_volumes_that_are_seen_are_those_with_a_gradient(name: str) -> None:
+    net = OTHER_NETS[name]()
+    node = net.outputs[0]
+    sizes = net.shapes()[node][2:]
+    image = np.random.default_rng(SEED).uniform(1, 2, (1, *net.input_shape)).astype(np.float32)
+    activations = net.run(image)
+    for part in (0.0, 0.4, 1.0):
+        cell = tuple(round(part * (size - 1)) for size in sizes)
+        field = receptive_field(net, f"{node}[0,{','.join(map(str, cell))}]")
+        seed = np.zeros_like(activations[node])
+        seed[(0, 0, *cell)] = 1
+        support = net.backward(activations, {node: seed}).input[0, 0] != 0
+        assert np.array_equal(field.seen, support)
+        for axis, (first, last) in enumerate(field.spans):
+            touched = np.flatnonzero(support.any(axis=tuple(a for a in range(support.ndim) if a != axis)))
+            assert first <= touched[0]
+            assert touched[-1] <= last
+
+
+def test_the_numbers_of_a_sound() -> None:
+    """Kernels 3 (stride 2, one before), 4 and a mean of 2: 3 + 3*2 + 1*2 = 11 samples, every second one."""
+    net = OTHER_NETS["sound"]()
+    field = receptive_field(net, "l2", np.zeros((1, 1, 24), np.float32))
+    assert (field.size, field.stride, field.start, field.padding) == ((11,), (2,), (-1,), (1,))
+    assert field.address == "l2[0,4]"
+    assert field.spans == ((7, 17),)
+    assert (field.rows, field.columns) == ((0, 0), (7, 17))
+    assert field.status == "exact"
+    assert field.effective is not None
+    assert (field.effective.inside, field.effective.outside) == (11, 0)
+    assert field.effective.fit is not None
+    assert len(field.effective.fit.centre) == 1
+    assert "samples 7 to 17" in str(field)
+
+
+def test_the_numbers_of_a_volume() -> None:
+    """By axis: 2 + 1 = 3; 3 + 1*2 = 5 with stride 2; 1 + 1 + 2 = 4."""
+    field = receptive_field(OTHER_NETS["volume"](), "l2")
+    assert (field.size, field.stride) == ((3, 5, 4), (1, 2, 1))
+    assert "3 x 5 x 4" in str(field)
+    assert "depth 2 to 4, rows 4 to 8, columns 2 to 5" in str(field)
+
+
+@pytest.mark.parametrize("name", [n for n, case in GENERAL_CASES.items() if case[1] in ([SOUND], [VOLUME])])
+def test_no_gradient_of_sounds_and_volumes_lies_beyond(name: str) -> None:
+    layer, (shape,), *_ = GENERAL_CASES[name]
+    net = network_of(layer, [shape[1:]])
+    images = np.random.default_rng(SEED).standard_normal((2, *net.input_shape)).astype(np.float32)
+    field = receptive_field(net, "layer", images)
+    assert field.effective is not None
+    assert field.effective.outside == 0
+    assert not (field.effective.energy > 0)[~field.seen].any()
+
+
+def test_a_layer_that_mixes_axes_is_an_upper_bound() -> None:
+    net = line(Transpose((0, 1, 3, 2)), shape=(1, 3, 4))
+    field = receptive_field(net, "l0[0,1,1]")
+    assert field.status == "upper bound"
+    assert field.seen.all()
+
+
 def residual() -> Network:
     nodes = [
         Node("a", ones(3, padding=1), "input"),
@@ -172,6 +274,6 @@ def test_what_is_no_field_is_said() -> None:
     with pytest.raises(InvalidValue, match="row must be from 0 to"):
         receptive_field(net, "conv1[0,99,0]")
     vector = network_of(*CASES["linear"])
-    with pytest.raises(InvalidValue, match="must take images"):
+    with pytest.raises(InvalidValue, match=r"must take images .*, sounds"):
         receptive_field(vector, "layer")
     assert isinstance(receptive_field(net, "fc1"), NodeField)

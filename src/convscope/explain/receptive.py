@@ -1,17 +1,19 @@
-"""Which pixels of the image one cell can depend on, and how much it does."""
+"""Which pixels of the image (or places of a sound or a volume) a cell can depend on, and how much it does."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import InvalidValue
+from convscope.explain.general import MOVES
 from convscope.explain.intervals import before_layer, every_cell
-from convscope.explain.links import links_of
+from convscope.explain.links import SEPARABLE, links_of
+from convscope.layers import Layer
 from convscope.network import Activations, Address, Network, parse_address
 from convscope.result import Result
 
@@ -26,16 +28,16 @@ class GaussianFit:
 
     Attributes
     ----------
-    centre : (float, float)
-        Row and column, in input pixels.
-    sigma : (float, float)
-        Along rows and columns, in input pixels.
+    centre : tuple of float
+        Row and column, in input pixels; one number for each axis of place.
+    sigma : tuple of float
+        Along each axis, in input pixels.
     explained : float
         Share of the energy's variance over the image that it explains.
     """
 
-    centre: tuple[float, float]
-    sigma: tuple[float, float]
+    centre: tuple[float, ...]
+    sigma: tuple[float, ...]
     explained: float
 
 
@@ -45,7 +47,7 @@ class EffectiveField(Result):
 
     Attributes
     ----------
-    energy : ndarray of shape (H, W)
+    energy : ndarray of the image's shape, such as (H, W)
         Mean over the images of the squared gradient, summed over the channels.
     fit : GaussianFit or None
         None where there are too few pixels, or no gradient at all.
@@ -64,55 +66,67 @@ class EffectiveField(Result):
 
 @dataclass(frozen=True, eq=False)
 class NodeField(Result):
-    """The receptive field of a node's cells; each pair is (rows, columns), in input pixels.
+    """The receptive field of a node's cells, in input pixels.
+
+    Each tuple has one entry for every axis of place: rows and columns of an image, samples of a sound,
+    depth, rows and columns of a volume.
 
     Attributes
     ----------
     address : str
         The cell whose rectangle is given: the one asked for, else the middle one.
-    size : (int, int)
+    size : tuple of int
         Pixels that a cell sees at most, padding included.
-    stride : (float, float)
+    stride : tuple of float
         Pixels between the fields of neighbouring cells; 0 where all see the same.
-    padding : (int, int)
+    padding : tuple of int
         Pixels by which the first cell's field begins before the image.
-    start : (int, int)
+    start : tuple of int
         The first pixel of the first cell's field; negative in the padding.
-    rows, columns : (int, int)
+    spans : tuple of (int, int)
         The rectangle of the cell: first and last pixel; it may reach beyond the image. (0, -1) if
         the cell depends on no pixel, in the holes that a transposed convolution may leave.
-    image : (int, int)
+    image : tuple of int
         Size of the image.
     status : str
         "exact": each pixel of the rectangle that lies in the image can change the cell. "upper
         bound": some within it cannot, as where a dilation leaves holes. "depends on data": each image
         decides which of them do, since the largest of several values is chosen on the way.
-    seen : ndarray of bool, shape (H, W)
+    seen : ndarray of bool, of the image's shape
         The pixels that can change the cell.
     effective : EffectiveField or None
         Measured if images were given.
     """
 
     address: str
-    size: tuple[int, int]
-    stride: tuple[float, float]
-    padding: tuple[int, int]
-    start: tuple[int, int]
-    rows: tuple[int, int]
-    columns: tuple[int, int]
-    image: tuple[int, int]
+    size: tuple[int, ...]
+    stride: tuple[float, ...]
+    padding: tuple[int, ...]
+    start: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+    image: tuple[int, ...]
     status: str
     seen: NDArray[np.bool_]
     effective: EffectiveField | None = None
 
+    @property
+    def rows(self) -> tuple[int, int]:
+        """First and last row; of a sound, which has none, (0, 0)."""
+        return self.spans[-2] if len(self.spans) > 1 else (0, 0)
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """First and last column, or sample."""
+        return self.spans[-1]
+
 
 def receptive_field(net: Network, at: str, images: Any = None, *, seed: int = 0) -> NodeField:
-    """Say which pixels a node's cells see, for any graph.
+    """Say which pixels a node's cells see, for any graph, of images, sounds or volumes.
 
     Parameters
     ----------
     net : Network
-        Of images of its usual size.
+        Of images (C, H, W), sounds (C, L) or volumes (C, D, H, W) of its usual size.
     at : str
         A node, or one of its cells ``node[channel,row,column]``.
     images : ndarray of shape (N, C, H, W) or a list of images, optional
@@ -124,7 +138,7 @@ def receptive_field(net: Network, at: str, images: Any = None, *, seed: int = 0)
     Raises
     ------
     UnknownName, InvalidValue
-        If `at` does not exist, or the network does not take images.
+        If `at` does not exist, or the network takes neither images nor sounds nor volumes.
 
     References
     ----------
@@ -140,42 +154,44 @@ def receptive_field(net: Network, at: str, images: Any = None, *, seed: int = 0)
     """
     shapes = {name: shape[1:] for name, shape in net.shapes().items()}
     image = shapes[net.input_name]
-    if len(image) != 3:
-        raise InvalidValue(f"receptive_field: the network must take images (C, H, W); it takes {image}.")
+    rank = len(image) - 1
+    if not 1 <= rank <= 3:
+        raise InvalidValue(
+            "receptive_field: the network must take images (C, H, W), sounds (C, L) or volumes (C, D, H, W); "
+            f"it takes {image}."
+        )
     address = parse_address(at, net.shapes())
-    cell = _cell(address, shapes[address.node])
-    spans = [_spans(net, shapes, address.node, axis) for axis in (0, 1)]
+    cell = _cell(address, shapes[address.node], rank)
+    spans = [_spans(net, shapes, address.node, axis) for axis in range(rank)]
     seen = _seen(net, shapes, address.node, cell)
-    lengths = [np.maximum(last - first + 1, 0) for first, last in spans]
-    start = (_first(spans[0][0]), _first(spans[1][0]))
-    rows, columns = (_span(first[i], last[i]) for (first, last), i in zip(spans, cell, strict=True))
+    start = tuple(_first(first) for first, _ in spans)
+    box = tuple(_span(first[i], last[i]) for (first, last), i in zip(spans, cell, strict=True))
     field = NodeField(
         address=str(_spoken(address, cell, shapes[address.node])),
-        size=(int(lengths[0].max()), int(lengths[1].max())),
-        stride=(_stride(spans[0][0]), _stride(spans[1][0])),
-        padding=(-start[0], -start[1]),
+        size=tuple(int(np.maximum(last - first + 1, 0).max()) for first, last in spans),
+        stride=tuple(_stride(first) for first, _ in spans),
+        padding=tuple(-s for s in start),
         start=start,
-        rows=rows,
-        columns=columns,
-        image=(image[1], image[2]),
-        status=_status(net, address.node, seen, rows, columns),
+        spans=box,
+        image=image[1:],
+        status=_status(net, shapes, address.node, seen, box),
         seen=seen,
     )
     if images is None:
         return field
-    return NodeField(**{**vars(field), "effective": _effective(net, address, cell, field, images, seed)})
+    return replace(field, effective=_effective(net, address, cell, field, images, seed))
 
 
-def _cell(address: Address, shape: tuple[int, ...]) -> tuple[int, int]:
-    if len(shape) != 3:
-        return 0, 0
-    if len(address.place) == 3:
-        return address.place[1], address.place[2]
-    return shape[1] // 2, shape[2] // 2
+def _cell(address: Address, shape: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    if len(shape) != 1 + rank:
+        return (0,) * rank
+    if len(address.place) == 1 + rank:
+        return address.place[1:]
+    return tuple(size // 2 for size in shape[1:])
 
 
-def _spoken(address: Address, cell: tuple[int, int], shape: tuple[int, ...]) -> Address:
-    if len(shape) != 3 or len(address.place) == 3:
+def _spoken(address: Address, cell: tuple[int, ...], shape: tuple[int, ...]) -> Address:
+    if len(shape) != 1 + len(cell) or len(address.place) == len(shape):
         return address
     return Address(address.node, (*(address.place or (0,)), *cell))
 
@@ -204,7 +220,8 @@ def _spans(
     net: Network, shapes: dict[str, tuple[int, ...]], node: str, axis: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give for every cell of a node along one axis the first and last pixel, padding included."""
-    spans = {node: every_cell(shapes[node], axis)}
+    rank = len(shapes[net.input_name]) - 1
+    spans = {node: every_cell(shapes[node], axis, rank)}
     for name in reversed(list(net.nodes)):
         if name not in spans:
             continue
@@ -212,7 +229,7 @@ def _spans(
         reader = net.nodes[name]
         read = tuple(shapes[source] for source in reader.inputs)
         for index, source in enumerate(reader.inputs):
-            low, high = before_layer(reader.layer, read, index, shapes[name], axis, first, last)
+            low, high = before_layer(reader.layer, read, index, shapes[name], axis, rank, first, last)
             if source in spans:
                 low, high = np.minimum(low, spans[source][0]), np.maximum(high, spans[source][1])
             spans[source] = low, high
@@ -222,13 +239,14 @@ def _spans(
 
 
 def _seen(
-    net: Network, shapes: dict[str, tuple[int, ...]], node: str, cell: tuple[int, int]
+    net: Network, shapes: dict[str, tuple[int, ...]], node: str, cell: tuple[int, ...]
 ) -> NDArray[np.bool_]:
     """Mark the pixels that a cell can depend on, going back through the graph."""
+    rank = len(cell)
 
     def blank(name: str) -> NDArray[np.float32]:
         shape = shapes[name]
-        return np.zeros(shape[1:] if len(shape) == 3 else (1, 1), np.float32)
+        return np.zeros(shape[1:] if len(shape) == 1 + rank else (1,) * rank, np.float32)
 
     marks = {node: blank(node)}
     marks[node][cell] = 1
@@ -238,30 +256,44 @@ def _seen(
         mark, reader = marks.pop(name), net.nodes[name]
         read = tuple(shapes[source] for source in reader.inputs)
         for index, source in enumerate(reader.inputs):
-            rows, columns = links_of(reader.layer, read, index, shapes[name])
-            found = rows.T.astype(np.float32) @ mark @ columns.astype(np.float32)
+            found = mark
+            for links in links_of(reader.layer, read, index, shapes[name], rank):
+                # the first axis goes, and what it reads comes last: after all axes the order is as before
+                found = np.tensordot(found, links.astype(np.float32), (0, 0))
             marks[source] = np.maximum(marks.get(source, blank(source)), (found > 0).astype(np.float32))
     return marks[net.input_name] > 0
 
 
 def _status(
-    net: Network, node: str, seen: NDArray[np.bool_], rows: tuple[int, int], columns: tuple[int, int]
+    net: Network,
+    shapes: dict[str, tuple[int, ...]],
+    node: str,
+    seen: NDArray[np.bool_],
+    box: tuple[tuple[int, int], ...],
 ) -> str:
     before = {node}
     for name in reversed(list(net.nodes)):
         if name in before:
             before.update(net.nodes[name].inputs)
-    if any(net.nodes[name].layer.kind in _CHOOSING for name in before if name in net.nodes):
+    layers = [net.nodes[name].layer for name in before if name in net.nodes]
+    if any(_chooses(layer) for layer in layers):
         return "depends on data"
-    return "exact" if seen[_within(rows), _within(columns)].all() else "upper bound"
+    mixed = any(layer.kind in MOVES and layer.kind not in SEPARABLE for layer in layers)
+    return "exact" if not mixed and seen[_within(box)].all() else "upper bound"
 
 
-def _within(span: tuple[int, int]) -> slice:
-    return slice(max(span[0], 0), max(span[1] + 1, 0))
+def _chooses(layer: Layer) -> bool:
+    if layer.kind == "Reduce":
+        return bool(layer.settings()["how"] in ("max", "min"))
+    return layer.kind in _CHOOSING
+
+
+def _within(box: tuple[tuple[int, int], ...]) -> tuple[slice, ...]:
+    return tuple(slice(max(first, 0), max(last + 1, 0)) for first, last in box)
 
 
 def _effective(
-    net: Network, address: Address, cell: tuple[int, int], field: NodeField, images: Any, seed: int
+    net: Network, address: Address, cell: tuple[int, ...], field: NodeField, images: Any, seed: int
 ) -> EffectiveField:
     """Carry a gradient back from the cell for each image."""
     rng = np.random.default_rng(seed)
@@ -271,13 +303,13 @@ def _effective(
         activations = net.run(image, algorithm="direct")
         if activations[net.input_name].shape[2:] != field.image:
             raise InvalidValue(
-                f"receptive_field: the images must be {field.image[0]}x{field.image[1]} pixels; "
+                f"receptive_field: the images must be {'x'.join(map(str, field.image))} pixels; "
                 f"got {activations[net.input_name].shape[2:]}."
             )
         grad = net.backward(activations, _seed(activations, address, cell, rng), parameters=False).input[0]
         total += np.square(grad, dtype=np.float64).sum(axis=0)
     touched = total > 0
-    inside = int(touched[_within(field.rows), _within(field.columns)].sum())
+    inside = int(touched[_within(field.spans)].sum())
     return EffectiveField(
         energy=total / len(batch),
         fit=_fit(total),
@@ -288,40 +320,41 @@ def _effective(
 
 
 def _seed(
-    activations: Activations, address: Address, cell: tuple[int, int], rng: np.random.Generator
+    activations: Activations, address: Address, cell: tuple[int, ...], rng: np.random.Generator
 ) -> dict[str, NDArray[Any]]:
     output = activations[address.node]
     grad = np.zeros_like(output)
-    place = cell if output.ndim == 4 else ()
+    place = cell if output.ndim == 2 + len(cell) else ()
     if address.place:
         grad[(0, address.place[0], *place)] = 1
     else:
-        grad[(0, slice(None), *place)] = rng.choice([-1.0, 1.0], output.shape[1])
+        every: Any = (0, slice(None), *place)
+        grad[every] = rng.choice([-1.0, 1.0], output.shape[1])
     return {address.node: grad}
 
 
 def _fit(energy: NDArray[np.float64]) -> GaussianFit | None:
-    """Fit a*exp(-(r - r0)^2/2sr^2 - (c - c0)^2/2sc^2), from the moments on, by least squares."""
+    """Fit a * exp(-sum over the axes of (r - c)^2 / 2s^2), from the moments on, by least squares."""
     from scipy.optimize import least_squares
 
-    total = energy.sum()
-    if not total > 0 or not math.isfinite(total) or (energy > 0).sum() < 6:
+    total, rank = energy.sum(), energy.ndim
+    if not total > 0 or not math.isfinite(total) or (energy > 0).sum() < 2 + 2 * rank:
         return None
     share = energy / energy.max()
-    rows, columns = np.indices(energy.shape)
-    centre = [float((axis * energy).sum() / total) for axis in (rows, columns)]
+    axes = np.indices(energy.shape)
+    centre = [float((axis * energy).sum() / total) for axis in axes]
     width = [
         max(0.5, math.sqrt(float((np.square(axis - middle) * energy).sum() / total)))
-        for axis, middle in zip((rows, columns), centre, strict=True)
+        for axis, middle in zip(axes, centre, strict=True)
     ]
 
     def model(p: NDArray[np.float64]) -> NDArray[np.float64]:
-        squares = np.square((rows - p[1]) / p[3]) + np.square((columns - p[2]) / p[4])
+        squares = sum(np.square((axes[a] - p[1 + a]) / p[1 + rank + a]) for a in range(rank))
         return np.asarray(p[0] * np.exp(-0.5 * squares))
 
-    low = [0, -np.inf, -np.inf, 0.05, 0.05]
+    low = [0, *(-np.inf,) * rank, *(0.05,) * rank]
     found = least_squares(lambda p: (model(p) - share).ravel(), [1, *centre, *width], bounds=(low, np.inf))
     residual = float(np.square(model(found.x) - share).sum())
     spread = float(np.square(share - share.mean()).sum())
-    _, row, column, by_row, by_column = (float(v) for v in found.x)
-    return GaussianFit((row, column), (by_row, by_column), 1 - residual / spread if spread else 0.0)
+    best = [float(v) for v in found.x[1:]]
+    return GaussianFit(tuple(best[:rank]), tuple(best[rank:]), 1 - residual / spread if spread else 0.0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from convscope.explain import NodeField
 from convscope.report.picture import figure_and_axes, save_figure
 from convscope.result import renders
 
-__all__ = ["field_text", "plot_field"]
+__all__ = ["field_text", "plot_field", "spans_in_words"]
 
 
 @renders("NodeField", "text")
@@ -24,7 +26,7 @@ def field_text(field: NodeField) -> str:
         ("size", _pair(field.size), "pixels that a cell sees at most"),
         ("stride", _pair(field.stride), "pixels from one cell's field to the next"),
         ("padding", _pair(field.padding), "pixels by which the first field begins before the image"),
-        ("rectangle", _span(field.rows, field.columns), f"of this cell, in {_pair(field.image)} pixels"),
+        ("rectangle", spans_in_words(field), f"of this cell, in {_pair(field.image)} pixels"),
     ]
     wide = max(len(value) for _, value, _ in rows)
     lines = [f"The receptive field of {field.address}, {words[field.status]}", ""]
@@ -35,21 +37,28 @@ def field_text(field: NodeField) -> str:
         where = f"at {found.inside} pixels of the rectangle and {found.outside} beyond it"
         lines += ["", f"Measured on {images}: a gradient {where}."]
         if found.fit is not None:
-            fit = found.fit
-            lines.append(
-                f"Its energy is a Gaussian of sigma {fit.sigma[0]:.2f} x {fit.sigma[1]:.2f} pixels about row "
-                f"{fit.centre[0]:.1f}, column {fit.centre[1]:.1f} to {fit.explained:.0%}."
+            sigma = " x ".join(f"{value:.2f}" for value in found.fit.sigma)
+            centre = ", ".join(
+                f"{name} {value:.1f}" for name, value in zip(_axes(field), found.fit.centre, strict=True)
             )
+            share = f"{found.fit.explained:.0%}"
+            lines.append(f"Its energy is a Gaussian of sigma {sigma} pixels about {centre} to {share}.")
     return "\n".join(lines)
 
 
-def _pair(pair: tuple[float, float]) -> str:
-    one, other = (f"{value:g}" for value in pair)
-    return one if one == other else f"{one} x {other}"
+def _pair(pair: tuple[float, ...]) -> str:
+    texts = [f"{value:g}" for value in pair]
+    return texts[0] if len(set(texts)) == 1 else " x ".join(texts)
 
 
-def _span(rows: tuple[int, int], columns: tuple[int, int]) -> str:
-    return f"rows {rows[0]} to {rows[1]}, columns {columns[0]} to {columns[1]}"
+def _axes(field: NodeField) -> tuple[str, ...]:
+    return {1: ("sample",), 2: ("row", "column"), 3: ("depth", "row", "column")}[len(field.spans)]
+
+
+def spans_in_words(field: NodeField) -> str:
+    """Say from where to where the rectangle reaches along each axis."""
+    parts = zip(_axes(field), field.spans, strict=True)
+    return ", ".join(f"{name}{'s' * (name != 'depth')} {first} to {last}" for name, (first, last) in parts)
 
 
 @renders("NodeField", "png")
@@ -67,12 +76,19 @@ def plot_field(field: NodeField, ax: Any = None) -> Any:
 
     ax = figure_and_axes(ax, (4.2, 4.2))
     measured = field.effective is not None
-    values = field.effective.energy if field.effective is not None else field.seen
-    ax.imshow(values, cmap="Greys" if not measured else "viridis", interpolation="nearest")
+    values = (field.effective.energy if field.effective is not None else field.seen).astype(float)
+    # of a volume the largest along its depth is shown; a sound is one row, drawn tall enough to be seen
+    values = values.max(axis=0) if values.ndim == 3 else np.atleast_2d(values)
+    stretch = "auto" if len(field.spans) == 1 else "equal"
+    ax.imshow(values, cmap="Greys" if not measured else "viridis", interpolation="nearest", aspect=stretch)
     left, top = field.columns[0] - 0.5, field.rows[0] - 0.5
     width, height = field.columns[1] - field.columns[0] + 1, field.rows[1] - field.rows[0] + 1
     ax.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor="#b35806", linewidth=2))
     ax.set_title(f"{field.address}: {'gradient energy' if measured else 'pixels that can change it'}")
+    if len(field.spans) == 1:
+        ax.set_xlabel("sample")
+        ax.set_yticks([])
+        return ax
     ax.set_xlabel("column, pixels")
-    ax.set_ylabel("row, pixels")
+    ax.set_ylabel("row, pixels" + (" (the largest along the depth)" if len(field.spans) == 3 else ""))
     return ax
