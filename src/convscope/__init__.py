@@ -39,6 +39,8 @@ _HOMES = {
     "bank": "convscope.kernels",
     "filter_image": "convscope.kernels",
     "verdict": "convscope.kernels",
+    "ablate": "convscope.explain",
+    "familiarity": "convscope.explain",
     "feature_maps": "convscope.explain",
     "kernel_table": "convscope.explain",
     "ledger": "convscope.explain",
@@ -76,7 +78,9 @@ if TYPE_CHECKING:
     from convscope import ops as ops
     from convscope import report as report
     from convscope import training as training
+    from convscope.explain import ablate as ablate
     from convscope.explain import composite_kernel as composite_kernel
+    from convscope.explain import familiarity as familiarity
     from convscope.explain import feature_maps as feature_maps
     from convscope.explain import kernel_table as kernel_table
     from convscope.explain import ledger as ledger

@@ -59,3 +59,30 @@ def test_as_text_and_in_a_notebook(maps: FeatureMaps) -> None:
     assert len(lines) == len(maps.nodes) + 1
     assert lines[2].split()[:3] == ["conv1", "Conv2d", "16x8x8"]
     assert (maps._repr_html_() or "").startswith('<img alt="feature maps')
+
+
+def test_each_map_has_a_scale_of_its_own(maps: FeatureMaps) -> None:
+    node = maps["conv1"]
+    assert np.array_equal(node.limits, np.abs(node.values).max(axis=(1, 2)))
+    assert node.limits.max() == node.limit
+    assert node.limits[node.strongest[0]] == node.limit
+    assert np.all(np.diff(node.limits[node.strongest]) <= 0)
+
+
+def test_one_node_by_its_name_with_the_strongest_named() -> None:
+    found = feature_maps(cs.models.small_cnn(), cs.data.digits().x[0], "conv1", scale="map", names=3)
+    assert [node.node for node in found.nodes] == ["conv1"]
+    assert found.scale == "map"
+    assert list(found["conv1"].names) == found["conv1"].strongest[:3].tolist()
+    with pytest.raises(InvalidValue, match="scale must be one of layer, map; got 'image'"):
+        feature_maps(cs.models.small_cnn(), cs.data.digits().x[0], scale="image")
+
+
+def test_the_image_is_kept_as_people_see_it() -> None:
+    net = cs.models.small_cnn()
+    assert feature_maps(net, cs.data.digits().x[0]).picture is None
+    net.input = cs.network.ImageInput(size=(8, 8), channels="L", mean=20, scale=0.5)
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    picture = feature_maps(net, image).picture
+    assert picture is not None
+    assert np.array_equal(picture, np.repeat(image[..., None], 3, axis=2))

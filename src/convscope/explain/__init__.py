@@ -4,7 +4,11 @@ Explaining runs the network with ``algorithm="direct"``: every number shown is
 one that the engine really used.
 """
 
+from convscope.explain.ablation import Ablation, Measured, ablate
+from convscope.explain.carrying import Carriers, carriers
 from convscope.explain.composite import CompositeKernel, composite_kernel
+from convscope.explain.familiar import FamiliarFeature, Familiarity, NodeFamiliarity, familiarity
+from convscope.explain.features import feature_nodes
 from convscope.explain.from_image import SeenFromImage, seen_from_image
 from convscope.explain.gradient import GradientTrace
 from convscope.explain.kernel_tables import KernelTables, kernel_table
@@ -12,39 +16,52 @@ from convscope.explain.ledgers import Ledger, LedgerEntry, ledger
 from convscope.explain.linearised import LocalKernel, local_kernel
 from convscope.explain.maps import FeatureMaps, NodeMaps, feature_maps
 from convscope.explain.receptive import EffectiveField, GaussianFit, NodeField, receptive_field
+from convscope.explain.telling import RocCurve, roc_curve
 from convscope.explain.tracing import After, Trace, trace
 from convscope.explain.ways import ConvolutionForms, Form, convolution_forms
 from convscope.explain.windows import AxisWindows, Windows, draw_windows
 from convscope.explain.workbooks import Workbook, workbook
 
 __all__ = [
+    "Ablation",
     "After",
     "AxisWindows",
+    "Carriers",
     "CompositeKernel",
     "ConvolutionForms",
     "EffectiveField",
+    "FamiliarFeature",
+    "Familiarity",
     "FeatureMaps",
     "Form",
     "GaussianFit",
     "GradientTrace",
-    "Ledger",
     "KernelTables",
+    "Ledger",
     "LedgerEntry",
     "LocalKernel",
+    "Measured",
+    "NodeFamiliarity",
     "NodeField",
     "NodeMaps",
+    "RocCurve",
     "SeenFromImage",
     "Trace",
     "Windows",
     "Workbook",
+    "ablate",
+    "carriers",
     "composite_kernel",
     "convolution_forms",
     "draw_windows",
+    "familiarity",
     "feature_maps",
+    "feature_nodes",
     "kernel_table",
     "ledger",
     "local_kernel",
     "receptive_field",
+    "roc_curve",
     "seen_from_image",
     "trace",
     "workbook",

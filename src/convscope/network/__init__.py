@@ -5,6 +5,7 @@ from convscope.network.address import Address, parse_address
 from convscope.network.graph import Node
 from convscope.network.input import ImageInput, Prepared
 from convscope.network.network import Network
+from convscope.network.scores import scores_of
 from convscope.network.summary import Summary, SummaryRow
 from convscope.network.workspace import Workspace
 
@@ -20,4 +21,5 @@ __all__ = [
     "SummaryRow",
     "Workspace",
     "parse_address",
+    "scores_of",
 ]

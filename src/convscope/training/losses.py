@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from convscope import ops
 from convscope.errors import InvalidValue
-from convscope.layers import Softmax
-from convscope.network import Network
+from convscope.network import scores_of
 
 __all__ = ["CrossEntropy", "Loss", "MeanSquaredError", "Scores", "cross_entropy", "scores_of"]
 
@@ -138,31 +137,3 @@ def cross_entropy(scores: Scores, labels: NDArray[np.int64]) -> tuple[float, Sco
     """
     loss, gradient = ops.softmax_cross_entropy(scores.reshape(len(scores), -1), labels)
     return loss, gradient.reshape(scores.shape)
-
-
-def scores_of(net: Network, who: str, before_softmax: bool = True) -> tuple[str, int]:
-    """Name the node that gives the scores, before a last softmax or not, and say how many classes there are.
-
-    Raises
-    ------
-    InvalidValue
-        If the network has several outputs, or its output is not one vector for each image.
-    """
-    if len(net.outputs) != 1:
-        raise InvalidValue(f"{who}: the network must have one output; got {', '.join(net.outputs)}.")
-    name = net.outputs[0]
-    shape = net.shapes()[name]
-    if any(length != 1 for length in shape[2:]):
-        raise InvalidValue(
-            f"{who}: the output must be one vector for each image; {name!r} gives {shape[1:]}."
-        )
-    node = net.nodes[name]
-    # A softmax at the end is left to the loss: taken together they are exact where its result rounds to 0.
-    if (
-        before_softmax
-        and isinstance(node.layer, Softmax)
-        and node.inputs[0] in net.nodes
-        and node.layer.axis in (1, 1 - len(shape))
-    ):
-        name = node.inputs[0]
-    return name, shape[1]
