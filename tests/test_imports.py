@@ -33,8 +33,9 @@ MAY_IMPORT = {
     "training": ["network", "data", "formats", "models"],
     "kernels": ["result"],
     "explain": ["network", "data", "kernels", "result"],
+    "inspection": ["explain", "training", "formats"],
     # views may name the classes they draw, and nothing that computes
-    "report": ["result", "network", "training", "kernels", "explain"],
+    "report": ["result", "network", "training", "kernels", "explain", "inspection"],
     "cli": ["report", "models"],
 }
 ROOMS = sorted(

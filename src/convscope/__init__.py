@@ -49,6 +49,8 @@ _HOMES = {
     "receptive_field": "convscope.explain",
     "workbook": "convscope.explain",
     "trace": "convscope.explain",
+    "Inspection": "convscope.inspection",
+    "inspect": "convscope.inspection",
 }
 _MODULES = (
     "data",
@@ -56,6 +58,7 @@ _MODULES = (
     "explain",
     "formats",
     "geometry",
+    "inspection",
     "kernels",
     "layers",
     "models",
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
     from convscope import explain as explain
     from convscope import formats as formats
     from convscope import geometry as geometry
+    from convscope import inspection as inspection
     from convscope import kernels as kernels
     from convscope import layers as layers
     from convscope import models as models
@@ -93,6 +97,8 @@ if TYPE_CHECKING:
     from convscope.formats import save as save
     from convscope.formats import to_torch as to_torch
     from convscope.geometry import conv_output_size as conv_output_size
+    from convscope.inspection import Inspection as Inspection
+    from convscope.inspection import inspect as inspect
     from convscope.kernels import KernelTable as KernelTable
     from convscope.kernels import Verdict as Verdict
     from convscope.kernels import bank as bank

@@ -98,7 +98,7 @@ def test_the_page_escapes_names_and_says_every_verdict(table: KernelTable, colou
     assert page is not None
     assert "conv<1>" not in page
     assert "conv&lt;1&gt;[0]" in page
-    assert page.count("<li>") == len(table)
+    assert page.count("<li data-") == len(table)
     assert "dead filters" in page
     both = KernelTables({"a": table, "b": coloured}, {})
     assert "4×3×5×5" in str(both._repr_html_())

@@ -14,6 +14,7 @@ from convscope.cli.evaluate import evaluate
 from convscope.cli.filter import filter_photo
 from convscope.cli.geometry import geometry
 from convscope.cli.info import info
+from convscope.cli.inspect import inspect_model
 from convscope.cli.kernels import kernels
 from convscope.cli.ledger import ledger
 from convscope.cli.predict import predict
@@ -39,6 +40,7 @@ app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
 app.command()(kernels)
+app.command("inspect")(inspect_model)
 app.command("filter")(filter_photo)
 app.command()(ledger)
 app.command()(trace)

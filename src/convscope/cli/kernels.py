@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convscope.errors import FileError, InvalidValue
+from convscope.errors import InvalidValue
 
 if TYPE_CHECKING:
     from convscope.network import Network
@@ -80,19 +80,12 @@ def kernels(
 
 def open_weights(source: Path) -> Network | dict[str, Any]:
     """Open a network, or where that cannot be its bare weights; the terminal is told."""
-    from convscope.formats import load, read_weights
+    from convscope.inspection import open_network_or_weights
 
-    if source.suffix.lower() != ".onnx":
-        return read_weights(source)
-    try:
-        return load(source)
-    except FileError as error:
-        try:
-            weights = read_weights(source)
-        except FileError:
-            raise error from None
-        print(f"convscope: {error} Its weights are read without the graph.", file=sys.stderr)
-        return weights
+    opened, note = open_network_or_weights(source)
+    if note:
+        print(f"convscope: {note} Its weights are read without the graph.", file=sys.stderr)
+    return opened
 
 
 def _judged(

@@ -148,7 +148,9 @@ def variance_entropy_threshold(kernels: int) -> float:
 
 def orthogonality(weight: Array) -> float:
     """1 - sum |cos| / (N (N - 1)) over pairs of different filters; 1: all at right angles."""
-    rows: Array = weight.reshape(len(weight), -1).astype(np.float32)
+    rows: Array = weight.reshape(len(weight), -1)
+    # scaled first, so that huge weights do not overflow when squared
+    rows = (rows / (np.abs(rows).max() or 1)).astype(np.float32)
     norm = np.linalg.norm(rows, axis=1)
     rows = rows / np.where(norm > 0, norm, 1)[:, None]
     total = 0.0

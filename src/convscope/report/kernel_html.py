@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from convscope.explain import KernelTables, SeenFromImage
 from convscope.kernels import KernelTable, Layer, Verdict
-from convscope.report.kernel_layer import layer_figure
-from convscope.report.kernel_sheet import power_pixels
+from convscope.report.frequency_plane import coverage_figure
+from convscope.report.kernel_sheet import POWER_COLOURS, power_levels
 from convscope.report.kernel_words import family_counts, kernel_pixels, pixel_rule, short_facts, title
 from convscope.report.page import escape, figure, table
-from convscope.report.picture import data_uri, figure_uri
+from convscope.report.picture import data_uri, palette_uri
 from convscope.result import renders
 
-__all__ = ["finding_table", "kernel_table_html", "verdict_note"]
+__all__ = ["finding_table", "kernel_list", "kernel_table_html", "verdict_note"]
 
 _MOST = 96
 
@@ -19,14 +21,18 @@ _MOST = 96
 @renders("KernelTable", "html")
 def kernel_table_html(kernels: KernelTable) -> str:
     """Show each filter with its frequency response and verdict, then the layer view."""
-    items = "".join(_item(kernels, i, v) for i, v in enumerate(kernels[:_MOST]))
     more = f" {len(kernels) - _MOST} more filters are not shown." if len(kernels) > _MOST else ""
     caption = (
         f"{escape(family_counts(kernels.counts))}. Left of each: {pixel_rule(kernels)}. Right: power at each "
         f"frequency, 0 in the middle, half a cycle per pixel at the edges, dark the largest.{more}"
     )
-    grid = figure(f'<ul class="kernels">{items}</ul>', caption)
-    return grid + layer_html(kernels.layer, kernels.node)
+    grid = figure(kernel_list(kernels, range(min(_MOST, len(kernels)))), caption)
+    return grid + layer_html(kernels.layer)
+
+
+def kernel_list(kernels: KernelTable, filters: Iterable[int]) -> str:
+    """List filters, each with its frequency response and verdict, and what a page sorts them by."""
+    return f'<ul class="kernels">{"".join(_item(kernels, i, kernels[i]) for i in filters)}</ul>'
 
 
 @renders("KernelTables", "html")
@@ -52,16 +58,9 @@ def seen_html(seen: SeenFromImage) -> str:
 
 
 @renders("Layer", "html")
-def layer_html(layer: Layer, name: str = "") -> str:
+def layer_html(layer: Layer) -> str:
     """Show coverage, orientations and findings of a layer."""
-    alt = escape(
-        f"frequencies and orientations of the filters; by 15 degrees from 0: "
-        f"{', '.join(str(int(n)) for n in layer.orientations)}",
-        quote=True,
-    )
-    picture = f'<img src="{figure_uri(layer_figure(layer, name))}" alt="{alt}">'
-    caption = "Left: how many filters peak at each frequency; right: how many have stripes in each direction."
-    return figure(picture, caption) + finding_table(layer)
+    return coverage_figure(layer) + finding_table(layer)
 
 
 @renders("Verdict", "html")
@@ -97,6 +96,17 @@ def _item(kernels: KernelTable, index: int, v: Verdict) -> str:
     alt = escape(f"kernel {name}: {v.sentence}", quote=True)
     facts = "".join(f"<br>{escape(line)}" for line in short_facts(v))
     picture = f'<img class="pixels" src="{data_uri(kernel_pixels(kernels, index, v.pattern))}" alt="{alt}">'
-    power = f'<img class="pixels" src="{data_uri(power_pixels(v))}" alt="its power spectrum">'
+    spectrum = palette_uri(power_levels(v), POWER_COLOURS)
+    heard = f"its power: {100 * v.low:.0f} % low, {100 * v.middle:.0f} % middle, {100 * v.high:.0f} % high"
+    power = f'<img class="pixels" src="{spectrum}" alt="{heard}">'
     words = f'<span class="note"><b>{escape(title(v))}</b>{facts}</span>'
-    return f'<li><h3>{escape(name)}</h3><div class="pair">{picture}{power}</div>{words}</li>'
+    pictures = f'<div class="name">{escape(name)}</div><div class="pair">{picture}{power}</div>'
+    return f"<li{_keys(index, v)}>{pictures}{words}</li>"
+
+
+def _keys(index: int, v: Verdict) -> str:
+    """Give what a page sorts and chooses filters by, as attributes."""
+    angle = "" if v.orientation is None else f"{v.orientation % 180:.0f}"
+    values = {"n": index, "family": v.family, "angle": angle, "norm": f"{v.norm:.4g}",
+              "peak": f"{v.peak_frequency:.3f}", "sure": f"{v.confidence:.3f}"}  # fmt: skip
+    return "".join(f' data-{name}="{value}"' for name, value in values.items())

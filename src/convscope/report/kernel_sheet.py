@@ -15,7 +15,7 @@ from convscope.kernels import KernelTable, Verdict, power_spectrum
 from convscope.report.kernel_words import family_counts, kernel_pixels, pixel_rule, short_facts, title
 from convscope.result import renders
 
-__all__ = ["PER_PAGE", "sheet_pages"]
+__all__ = ["PER_PAGE", "POWER_COLOURS", "power_levels", "power_pixels", "sheet_pages"]
 
 Array = NDArray[Any]
 
@@ -27,6 +27,11 @@ _MARGIN, _TOP, _LINE = 24, 136, 17
 _INK, _MUTED, _RULE = (29, 31, 36), (90, 97, 109), (217, 215, 209)
 # one hue from white to nearly black: power has no sign
 _POWER = np.array([(255, 255, 255), (189, 215, 231), (66, 146, 198), (8, 69, 148), (3, 19, 43)], float)
+# 32 steps of it: finer ones cannot be told apart and make files larger
+POWER_COLOURS = np.stack(
+    [np.interp(np.linspace(0, 4, 32), np.arange(5), _POWER[:, c]).round().astype(np.uint8) for c in range(3)],
+    axis=1,
+)
 
 
 @renders("KernelTable", "png")
@@ -102,16 +107,16 @@ def _cell(image: Any, draw: Any, table: KernelTable, index: int, v: Verdict, cor
 
 def power_pixels(v: Verdict) -> NDArray[np.uint8]:
     """Paint the power spectrum of the judged pattern, (32, 32, 3)."""
+    return POWER_COLOURS[power_levels(v)]
+
+
+def power_levels(v: Verdict) -> NDArray[np.uint8]:
+    """Give the power spectrum of the judged pattern as positions in `POWER_COLOURS`, (32, 32)."""
     if not v.pattern.any():
-        return np.full((32, 32, 3), 255, np.uint8)
+        return np.zeros((32, 32), np.uint8)
     power = power_spectrum(v.pattern)
-    place = power / power.max() * (len(_POWER) - 1)
-    lower = np.minimum(place.astype(int), len(_POWER) - 2)
-    share = (place - lower)[..., None]
-    painted: NDArray[np.uint8] = np.rint(_POWER[lower] * (1 - share) + _POWER[lower + 1] * share).astype(
-        np.uint8
-    )
-    return painted
+    levels: NDArray[np.uint8] = np.rint(power / power.max() * (len(POWER_COLOURS) - 1)).astype(np.uint8)
+    return levels
 
 
 def _enlarged(pixels: NDArray[np.uint8]) -> Any:

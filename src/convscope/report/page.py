@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib import resources
 
-__all__ = ["details", "escape", "figure", "page", "section", "table", "tiles"]
+__all__ = [
+    "Markup",
+    "details",
+    "escape",
+    "figure",
+    "link",
+    "page",
+    "section",
+    "style_sheet",
+    "table",
+    "tiles",
+]
 
-# the browser itself refuses to load anything from elsewhere or to run a script
+# the browser itself refuses to load anything from elsewhere, and to run any script but the page's own
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def page(title: str, header: str, sections: Iterable[str], footer: str) -> str:
+class Markup(str):
+    """Text that is HTML already: a table does not escape it."""
+
+    __slots__ = ()
+
+
+def link(anchor: str, text: str) -> Markup:
+    """Link to an anchor of this page; both are plain text."""
+    return Markup(f'<a href="#{escape(anchor, quote=True)}">{escape(text)}</a>')
+
+
+def style_sheet() -> str:
+    """Give the one style sheet of all pages."""
+    return asset("page.css")
+
+
+def asset(name: str) -> str:
+    """Give a text file of the pages."""
+    return resources.files("convscope.report").joinpath("assets", name).read_text("utf-8")
+
+
+def page(title: str, header: str, sections: Iterable[str], footer: str, *, script: str = "") -> str:
     """Put a whole page together.
 
-    The style sheet is inside the file; the page has no script and names no
-    address to load from, and its policy forbids the browser to load any.
+    The style sheet is inside the file; the page names no address to load from, and its policy
+    forbids the browser to load any, and to run any script but the one given.
 
     Parameters
     ----------
@@ -26,19 +60,25 @@ def page(title: str, header: str, sections: Iterable[str], footer: str) -> str:
         HTML; the header holds the one `h1`.
     sections : iterable of str
         HTML, in reading order.
+    script : str
+        The name of a script among the assets. The page must make sense without it.
     """
-    style = resources.files("convscope.report").joinpath("assets/page.css").read_text("utf-8")
+    code = asset(script) if script else ""
+    policy, end = _POLICY, ""
+    if code:
+        digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+        policy, end = f"{_POLICY}; script-src 'sha256-{digest}'", f"<script>{code}</script>\n"
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <link rel="icon" href="data:,">
 <title>{escape(title)}</title>
 <style>
-{style}</style>
+{style_sheet()}</style>
 </head>
 <body>
 <header>
@@ -49,7 +89,7 @@ def page(title: str, header: str, sections: Iterable[str], footer: str) -> str:
 <footer>
 {footer}
 </footer>
-</body>
+{end}</body>
 </html>
 """
 
@@ -76,13 +116,14 @@ def table(
 ) -> str:
     """Set a table: the first column heads its row; all but `text_columns` are numbers, aligned right.
 
-    Cells are plain text and are escaped here. With `total` the last row is set off as the
-    sum of the others. The table scrolls by itself where the page is too narrow for it.
+    Cells are plain text and are escaped here, unless they are `Markup`. With `total` the last row is set
+    off as the sum of the others. The table scrolls by itself where the page is too narrow for it.
     """
 
     def cell(tag: str, column: int, text: str, scope: str = "") -> str:
         kind = "" if column in text_columns else ' class="number"'
-        return f"<{tag}{scope}{kind}>{escape(text)}</{tag}>"
+        body = text if isinstance(text, Markup) else escape(text)
+        return f"<{tag}{scope}{kind}>{body}</{tag}>"
 
     top = "".join(cell("th", i, text, ' scope="col"') for i, text in enumerate(head))
     lines = []

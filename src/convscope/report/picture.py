@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import re
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 
 from convscope.files import atomic_path
 
-__all__ = ["INK", "chart", "data_uri", "figure_and_axes", "figure_uri", "save_figure"]
+__all__ = ["INK", "chart", "data_uri", "figure_and_axes", "figure_uri", "palette_uri", "save_figure"]
 
 # the colours of charts in the light theme; on a page each becomes the CSS
 # variable of the same role, so that the dark theme can change it
@@ -36,22 +38,46 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
     >>> data_uri(np.zeros((2, 2, 3), np.uint8))[:22]
     'data:image/png;base64,'
     """
-    from PIL import Image
+    return _uri(_png(pixels, 2))
 
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png", optimize=True)
-    return _png_uri(buffer)
+
+def palette_uri(levels: NDArray[np.uint8], colours: NDArray[np.uint8]) -> str:
+    """Turn an (H, W) array of positions in a table of colours (n, 3) into a PNG data URI.
+
+    Examples
+    --------
+    >>> white = np.full((1, 3), 255, np.uint8)
+    >>> palette_uri(np.zeros((2, 2), np.uint8), white)[:22]
+    'data:image/png;base64,'
+    """
+    return _uri(_png(levels[:, :, None], 3, colours))
+
+
+def _png(pixels: NDArray[np.uint8], kind: int, colours: NDArray[np.uint8] | None = None) -> bytes:
+    """Write a PNG file; a page holds thousands of small ones, for which an imaging library is slow."""
+    height, width = pixels.shape[:2]
+    rows = np.zeros((height, 1 + pixels[0].size), np.uint8)  # each row begins with its filter, 0: none
+    rows[:, 1:] = pixels.reshape(height, -1)
+    parts = [(b"IHDR", struct.pack(">2I5B", width, height, 8, kind, 0, 0, 0))]
+    if colours is not None:
+        parts.append((b"PLTE", colours.tobytes()))
+    parts += [(b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b"")]
+    chunks = (
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def figure_uri(figure: Any) -> str:
     """Turn a matplotlib figure into a PNG data URI."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100)
-    return _png_uri(buffer)
+    return _uri(buffer.getvalue())
 
 
-def _png_uri(buffer: io.BytesIO) -> str:
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def chart(draw: Callable[[Any], object], alt: str, *, size: tuple[float, float] = (4.2, 2.8)) -> str:

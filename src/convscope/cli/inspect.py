@@ -1,0 +1,130 @@
+"""`convscope inspect`: one command, one page that says what a network does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from convscope.cli.kernels import Channels
+
+if TYPE_CHECKING:
+    from convscope.inspection import Inspection
+
+__all__ = ["inspect_model"]
+
+
+def inspect_model(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="A network (.onnx), weights (.safetensors, .npz, .npy, .pt, .h5), or a folder that "
+            "`convscope train` made.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The page (.html), or .md or .json.", show_default=False),
+    ] = None,
+    node: Annotated[
+        str | None, typer.Option("--node", "-n", help="One convolution; by default all of them.")
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", help="The network before fine-tuning or pruning: what changed since."),
+    ] = None,
+    channels: Annotated[
+        Channels | None,
+        typer.Option("--channels", "-c", help="The image's channels, where the file does not say."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Go through everything, which takes minutes.")] = False,
+    fail_on: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-on",
+            metavar="CHECK[=THRESHOLD],...",
+            help="Exit with 1 where a layer is past a threshold: broken, zero, dead, duplicate, aliasing, "
+            "gap, dominating, random, sparse; dead=2 allows two dead ones a layer, aliasing=0.4 is a share.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Fixes what is drawn at random.", min=0)] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Say what a network does: its kernels, layer by layer, and what was found, on one page.
+
+    The page is one file that opens in any browser without a network.
+    """
+    from convscope.cli.console import print_json, printable
+    from convscope.inspection import gates, inspect
+    from convscope.inspection.gates import parse_gates
+
+    wanted = None if fail_on is None else parse_gates(fail_on)
+    with _Bar() as bar:
+        account = inspect(
+            model,
+            budget="full" if full else "quick",
+            node=node,
+            baseline=baseline,
+            channels=None if channels is None else channels.value,
+            seed=seed,
+            on_step=bar.step,
+        )
+        if output is not None:
+            bar.step("writing the report", 1.0)
+            account.save(output)
+    if json:
+        print_json(account)
+    else:
+        _tell(account, output)
+    if wanted is None:
+        return
+    result = gates(account, wanted)
+    if not json:
+        print(printable(f"\n{result}"))
+    if result.failed:
+        raise typer.Exit(1)
+
+
+class _Bar:
+    """A bar on stderr where somebody watches."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        from convscope.cli.console import console
+
+        self._bar: Any = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.description}"),
+            console=console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._bar.add_task("", total=1.0)
+
+    def __enter__(self) -> _Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def step(self, what: str, share: float) -> None:
+        """Say what is done now, and how much is behind."""
+        self._bar.update(self._task, completed=share, description=what)
+
+
+def _tell(account: Inspection, output: Path | None) -> None:
+    import textwrap
+
+    from convscope.cli.console import printable, width
+
+    for paragraph in str(account).split("\n"):
+        indent = " " * (len(paragraph) - len(paragraph.lstrip()))
+        print(printable(textwrap.fill(paragraph, width(), subsequent_indent=indent)))
+    if output is not None:
+        print(f"\nWritten to {output}")

@@ -1,0 +1,32 @@
+"""Findings about a network and the whole account of it: everything the other rooms can say, gathered.
+
+Nothing here draws: `convscope.report` turns an `Inspection` into a page, Markdown or JSON.
+"""
+
+from __future__ import annotations
+
+from convscope.inspection.account import Inspection, LayerAccount, Missing
+from convscope.inspection.baseline import Baseline, LayerChange
+from convscope.inspection.findings import CHECKS, Check, NetworkFinding, Place
+from convscope.inspection.gates import Gate, GateResult, gates
+from convscope.inspection.inspecting import inspect
+from convscope.inspection.subject import Subject, open_network_or_weights, open_subject
+
+__all__ = [
+    "Baseline",
+    "CHECKS",
+    "Check",
+    "Gate",
+    "GateResult",
+    "Inspection",
+    "LayerAccount",
+    "LayerChange",
+    "Missing",
+    "NetworkFinding",
+    "Place",
+    "Subject",
+    "gates",
+    "inspect",
+    "open_network_or_weights",
+    "open_subject",
+]

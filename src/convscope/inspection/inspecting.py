@@ -1,0 +1,193 @@
+"""`inspect`: everything that can be said of a network, gathered into one account."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from convscope.errors import InvalidValue, UnknownName, nearest_names
+from convscope.explain.kernel_tables import kernel_table, reads_image
+from convscope.inspection.account import SHOWN, Inspection, LayerAccount, Missing
+from convscope.inspection.baseline import Baseline, compare
+from convscope.inspection.findings import CHECKS, network_findings
+from convscope.inspection.subject import Subject, open_subject
+from convscope.inspection.words import in_words
+from convscope.kernels import KernelTable
+from convscope.layers.base import Array
+
+__all__ = ["inspect"]
+
+Step = Callable[[str, float], object]
+BUDGETS = ("quick", "full")
+
+
+def inspect(
+    source: Any,
+    images: Any = None,
+    labels: Any = None,
+    budget: str = "quick",
+    *,
+    node: str | None = None,
+    baseline: Any = None,
+    channels: str | None = None,
+    seed: int = 0,
+    on_step: Step | None = None,
+) -> Inspection:
+    """Give the whole account of a network: what it is, what its kernels are, what was found.
+
+    Parameters
+    ----------
+    source : Network, Run, mapping of str to array, or path
+        See `open_subject`.
+    budget : {"quick", "full"}
+        Quick judges each filter by its dominant pattern; full adds what takes minutes.
+    node : str, optional
+        One convolution to look at; all of them when left out.
+    baseline : as `source`, optional
+        Another network of the same architecture: what changed since.
+    channels : {"RGB", "BGR"}, optional
+        What the channels of the image are, where the network does not say.
+    seed : int
+        Of what is drawn at random.
+    on_step : callable, optional
+        Called as `on_step(what, share)` before each step, `share` of all the work done so far.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read.
+    UnknownName
+        If there is no such node.
+    InvalidValue, DtypeError
+        If an argument is of the wrong kind.
+
+    Examples
+    --------
+    >>> import convscope as cs
+    >>> account = cs.inspect(cs.models.small_cnn(seed=0))
+    >>> account.findings[0].name, [layer.node for layer in account.layers]
+    ('like random initialisation', ['conv1', 'conv2'])
+    """
+    if budget not in BUDGETS:
+        raise InvalidValue(f"inspect: budget must be one of {', '.join(BUDGETS)}; got {budget!r}.")
+    tell: Step = on_step or (lambda what, share: None)
+    subject = open_subject(source)
+    _check_node(subject, node)
+    layers, left_out = _judged(subject, node, channels, tell)
+    summary = None if subject.net is None else subject.net.summary()
+    broken = {name: _not_finite(weight) for name, weight in subject.kernels.items()}
+    zero = [layer.node for layer in layers if not layer.table.weight.any()]
+    views = {layer.node: layer.layer for layer in layers}
+    findings = network_findings(views, {n: c for n, c in broken.items() if c}, zero, summary)
+    changed = None if baseline is None else _compared(baseline, layers, node, channels, tell)
+    return Inspection(
+        name=subject.name,
+        budget=budget,
+        words=in_words(subject, summary, layers, findings, left_out),
+        findings=findings,
+        passed=_passed({finding.key for finding in findings}, bool(layers)),
+        layers=layers,
+        left_out=left_out,
+        summary=summary,
+        baseline=changed,
+        missing=_missing(subject, layers, budget),
+        facts=_facts(subject, seed),
+    )
+
+
+def _check_node(subject: Subject, node: str | None) -> None:
+    if node is not None and node not in subject.kernels:
+        raise UnknownName(
+            f"inspect: there is no convolution {node!r}; {nearest_names(node, subject.kernels)}."
+        )
+
+
+def _judged(
+    subject: Subject, node: str | None, channels: str | None, tell: Step
+) -> tuple[tuple[LayerAccount, ...], dict[str, str]]:
+    """Judge the convolutions; what cannot be judged is left out with the reason."""
+    kernels = {n: w for n, w in subject.kernels.items() if node in (None, n)}
+    work = np.cumsum([0, *(weight.size for weight in kernels.values())])
+    layers: list[LayerAccount] = []
+    left_out: dict[str, str] = {}
+    for done, (name, weight) in zip(work, kernels.items(), strict=False):
+        tell(f"judging the kernels of {name}", done / max(1, work[-1]))
+        bad = _not_finite(weight)
+        if bad:
+            left_out[name] = f"{bad:,} of its {weight.size:,} weights are NaN or infinite"
+            continue
+        try:
+            table = _table(subject, name, weight, channels)
+        except InvalidValue as error:
+            left_out[name] = str(error)
+            continue
+        layers.append(_account(subject, table, first=not layers))
+    return tuple(layers), left_out
+
+
+def _table(subject: Subject, name: str, weight: Array, channels: str | None) -> KernelTable:
+    if subject.net is not None:
+        return kernel_table(subject.net, name, channels=channels)
+    return kernel_table(weight, name, channels=channels if weight.shape[1] == 3 else None)
+
+
+def _account(subject: Subject, table: KernelTable, first: bool) -> LayerAccount:
+    sees = first if subject.net is None else reads_image(subject.net, table.node)
+    norm = table.columns["norm"]
+    shown = np.sort(np.argsort(-norm, kind="stable")[:SHOWN])
+    return LayerAccount(table.node, table, table.layer, sees, tuple(shown.tolist()))
+
+
+def _not_finite(weight: Any) -> int:
+    # one pass: a sum is finite only if all of it is, overflow aside
+    if weight.dtype.kind != "f" or np.isfinite(weight.sum(dtype=np.float64)):
+        return 0
+    return int(weight.size - np.isfinite(weight).sum())
+
+
+def _compared(
+    baseline: Any, layers: tuple[LayerAccount, ...], node: str | None, channels: str | None, tell: Step
+) -> Baseline:
+    other = open_subject(baseline)
+    before, left_out = _judged(other, node if node in other.kernels else None, channels, tell)
+    one, two = ({layer.node: layer.table for layer in account} for account in (before, layers))
+    found = compare(one, two, other.name)
+    return Baseline(found.name, found.layers, {**found.unlike, **left_out})
+
+
+def _passed(found: set[str], judged: bool) -> tuple[str, ...]:
+    return tuple(check.finding for check in CHECKS if judged and check.key not in found)
+
+
+def _missing(subject: Subject, layers: tuple[LayerAccount, ...], budget: str) -> tuple[Missing, ...]:
+    first = next((layer for layer in layers if layer.reads_image), None)
+    missing = []
+    if first is not None and first.table.weight.shape[1] == 3 and first.table.channels is None:
+        missing.append(
+            Missing(
+                "The colours its first layer looks for: the file does not say whether its three channels are "
+                "red, green, blue or the reverse.",
+                "--channels RGB (or BGR); or a .toml file beside the model, see the README.",
+            )
+        )
+    return tuple(missing)
+
+
+def _facts(subject: Subject, seed: int) -> Mapping[str, str]:
+    """Say what it takes to repeat this and to know the network again."""
+    from convscope import __version__
+    from convscope.ops import core
+
+    engine = core()
+    return {
+        "Version": f"convscope {__version__}, NumPy {np.__version__}",
+        "Engine": f"{engine.name} core, {engine.isa}, {engine.threads} threads",
+        "Algorithm": "direct convolution",
+        "Seed": str(seed),
+        "Network": subject.source,
+        "SHA-256": subject.digest,
+        "Date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }

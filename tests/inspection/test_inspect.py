@@ -1,0 +1,219 @@
+"""The whole account: it says what is there, also of networks that are broken or unusual."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.errors import DtypeError, FileError, InvalidValue, UnknownName
+from convscope.inspection import Inspection, gates
+from convscope.layers import Conv2d, Linear, ReLU
+from convscope.network import Node
+
+RNG = np.random.default_rng(5)
+
+
+def conv(*shape: int, name: str = "conv", scale: float = 1.0) -> Node:
+    return Node(name, Conv2d((scale * RNG.normal(size=shape)).astype(np.float32), padding=1), "input")
+
+
+def net_of(*nodes: Node, channels: int = 1) -> cs.Network:
+    return cs.Network(nodes, (channels, 12, 12))
+
+
+def pages(account: Inspection, folder: Path) -> str:
+    """Write all three kinds of report; give the page."""
+    for suffix in ("html", "md", "json"):
+        account.save(folder / f"report.{suffix}")
+    assert json.loads((folder / "report.json").read_text())["name"] == account.name
+    assert (folder / "report.md").read_text().startswith(f"# {account.name}")
+    return (folder / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def account() -> Inspection:
+    return cs.inspect(cs.models.small_cnn(seed=0))
+
+
+def test_the_words_name_families_finding_and_number(account: Inspection) -> None:
+    text = " ".join(account.words)
+    counts = account["conv1"].table.counts
+    assert f"{counts['noise']} filters like noise" in text
+    worst = account.findings[0]
+    assert worst.name in text
+    assert worst.text in text
+    assert f"{account.summary.parameters:,} parameters" in text
+
+
+def test_findings_come_by_importance_and_link_to_layers(account: Inspection) -> None:
+    importance = [finding.importance for finding in account.findings]
+    assert importance == sorted(importance, reverse=True)
+    nodes = {layer.node for layer in account.layers}
+    assert all(place.node in nodes for finding in account.findings for place in finding.places)
+
+
+def test_importance_is_share_times_work_touched() -> None:
+    """Aliasing of the first layer touches all work; duplicates only their own layer's."""
+    high = np.tile(np.array([[1, -1], [-1, 1]]), (2, 2))[:3, :3]
+    first = np.stack([high, high.T, np.eye(3) - 1 / 3])[:, None].astype(np.float32)
+    second = Conv2d(RNG.normal(size=(4, 3, 3, 3)).astype(np.float32))
+    nodes = [Node("first", Conv2d(first, stride=2), "input"), Node("relu", ReLU(), "first")]
+    net = net_of(*nodes, Node("second", second, "relu"))
+    found = {finding.key: finding for finding in cs.inspect(net).findings}
+    work = {row.name: row.multiply_adds for row in net.summary().rows}
+    share = work["first"] / sum(work.values())
+    assert found["aliasing"].importance == pytest.approx(found["aliasing"].value)
+    assert found["duplicate"].importance == pytest.approx(share / 3)  # one of three filters repeats another
+
+
+def test_every_file_of_weights_and_every_run(tmp_path: Path) -> None:
+    np.savez(tmp_path / "w.npz", a=RNG.normal(size=(4, 3, 3, 3)), b=np.zeros(3))
+    account = cs.inspect(tmp_path / "w.npz", channels="RGB")
+    assert account.summary is None
+    assert [layer.node for layer in account.layers] == ["a"]
+    assert "without a graph" in account.words[0]
+    from convscope.training import Recipe, train
+
+    run = train(Recipe("lines", images=100, epochs=1, batch_size=20), tmp_path / "run")
+    for source in (run, tmp_path / "run"):
+        assert "trained for 1 epoch" in cs.inspect(source).words[0]
+
+
+def test_one_node_and_no_convolution(tmp_path: Path) -> None:
+    net = net_of(Node("relu", ReLU(), "input"))
+    account = cs.inspect(net)
+    assert "no convolution" in " ".join(account.words)
+    page = pages(account, tmp_path)
+    assert "no convolution" in page
+    assert 'id="map"' in page
+
+
+def test_pointwise_only(tmp_path: Path) -> None:
+    mix = Conv2d(RNG.normal(size=(8, 3, 1, 1)).astype(np.float32))
+    net = net_of(Node("mix", mix, "input"), channels=3)
+    page = pages(cs.inspect(net), tmp_path)
+    assert "All its convolutions are 1×1" in page
+
+
+def test_nan_weights_come_first(tmp_path: Path) -> None:
+    net = net_of(conv(4, 1, 3, 3))
+    net.parameters["conv.weight"][2, 0, 1, 1] = np.nan
+    net.parameters["conv.weight"][3, 0, 0, 0] = np.inf
+    account = cs.inspect(net)
+    assert account.findings[0].key == "broken"
+    assert account.findings[0].value == 2
+    assert account.left_out == {"conv": "2 of its 36 weights are NaN or infinite"}
+    assert "2 weights are NaN or infinite" in pages(account, tmp_path)
+
+
+def test_huge_weights_are_not_called_broken() -> None:
+    """Their sum overflows, they do not."""
+    net = net_of(conv(4, 1, 3, 3))
+    net.parameters["conv.weight"][...] = np.float32(3e38)
+    assert "broken" not in {finding.key for finding in cs.inspect(net).findings}
+
+
+def test_all_zeros(tmp_path: Path) -> None:
+    account = cs.inspect(net_of(conv(4, 1, 3, 3, scale=0.0)))
+    assert account.findings[0].key == "zero"
+    assert account["conv"].dead == (0, 1, 2, 3)
+    assert "all weights of 1 layer are zero" in pages(account, tmp_path)
+
+
+def test_a_thousand_nodes(tmp_path: Path) -> None:
+    nodes = [conv(2, 1, 3, 3, name="first")]
+    nodes += [Node(f"relu{i}", ReLU(), nodes[-1].name if i == 0 else f"relu{i - 1}") for i in range(999)]
+    started = time.process_time()
+    page = pages(cs.inspect(net_of(*nodes)), tmp_path)
+    assert page.count('<th scope="row">relu') == 999
+    assert time.process_time() - started < 10
+
+
+def test_a_network_of_dense_layers_only(tmp_path: Path) -> None:
+    net = cs.Network([Node("fc", Linear(np.ones((3, 8), np.float32)), "input")], (8,))
+    assert "1 dense layer" in pages(cs.inspect(net), tmp_path)
+
+
+def test_kernels_too_large_to_judge_are_named() -> None:
+    net = cs.Network([Node("wide", Conv2d(np.ones((1, 1, 33, 33), np.float32)), "input")], (1, 40, 40))
+    assert "1 to 31" in cs.inspect(net).left_out["wide"]
+
+
+def test_a_name_full_of_markup_is_only_text(tmp_path: Path) -> None:
+    name = "<img src=x onerror=alert(1)>|`b`"
+    page = pages(cs.inspect(net_of(conv(4, 1, 3, 3, name=name))), tmp_path)
+    assert "<img src=x" not in page
+
+
+def test_one_node_is_looked_at_alone() -> None:
+    account = cs.inspect(cs.models.small_cnn(), node="conv2")
+    assert [layer.node for layer in account.layers] == ["conv2"]
+    with pytest.raises(UnknownName, match="nearest: conv2, conv1"):
+        cs.inspect(cs.models.small_cnn(), node="conv3")
+
+
+def test_what_cannot_be_inspected() -> None:
+    with pytest.raises(DtypeError, match="must be a Network"):
+        cs.inspect(3)
+    with pytest.raises(FileError, match="no such file"):
+        cs.inspect("nowhere.onnx")
+    with pytest.raises(InvalidValue, match="quick, full"):
+        cs.inspect(cs.models.small_cnn(), budget="slow")
+
+
+def test_the_hash_is_that_of_the_file(tmp_path: Path) -> None:
+    import hashlib
+
+    cs.save(cs.models.small_cnn(), tmp_path / "net.onnx")
+    digest = hashlib.sha256((tmp_path / "net.onnx").read_bytes()).hexdigest()
+    assert cs.inspect(tmp_path / "net.onnx").facts["SHA-256"] == digest
+    one, two = (cs.inspect(cs.models.small_cnn(seed=s)).facts["SHA-256"] for s in (0, 1))
+    assert one != two
+
+
+def test_baseline_names_the_kernels_that_changed() -> None:
+    before, after = cs.models.small_cnn(seed=0), cs.models.small_cnn(seed=0)
+    after.parameters["conv1.weight"][3] = 0
+    changed = cs.inspect(after, baseline=before).baseline
+    assert changed is not None
+    assert changed.changed == 1
+    assert changed.layers[0].moved == ((3, cs.kernel_table(before, "conv1").family[3], "dead"),)
+    assert [layer.distance > 0 for layer in changed.layers] == [True, False]
+
+
+def test_baseline_of_another_architecture_says_what_cannot_be_compared() -> None:
+    changed = cs.inspect(cs.models.small_cnn(), baseline=cs.models.lenet5()).baseline
+    assert changed is not None
+    assert changed.unlike["conv1"] == "its weight was 6x1x5x5 and is 16x1x5x5"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("ded", "no check 'ded'; nearest: dead"), ("dead=x", "threshold of 'dead'"), ("dead=-1", "at least 0"),
+     ("", "at least one of"), ("dead=nan", "at least 0")],
+)  # fmt: skip
+def test_gates_refuse_what_they_cannot_read(account: Inspection, text: str, message: str) -> None:
+    with pytest.raises(InvalidValue, match=message):
+        gates(account, text)
+
+
+def test_gates_hold_every_layer_against_the_threshold(account: Inspection) -> None:
+    assert not gates(account, "dead,broken,zero").failed
+    share = {layer.node: float((layer.table.family == "noise").mean()) for layer in account.layers}
+    failed = gates(account, "random=0.9").failed
+    assert {gate.node for gate in failed} == {node for node, value in share.items() if value > 0.9}
+    # a gap is found where the number is small
+    assert len(gates(account, "gap=1").failed) == len(account.layers)
+
+
+def test_progress_goes_from_nothing_to_all() -> None:
+    told: list[float] = []
+    cs.inspect(cs.models.small_cnn(), on_step=lambda what, share: told.append(share))
+    assert told == sorted(told)
+    assert told[0] == 0
+    assert max(told) <= 1
