@@ -8,6 +8,7 @@ thing that would work. The command line prints that line and exits with 2.
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 __all__ = [
@@ -22,7 +23,16 @@ __all__ = [
 
 
 class ConvscopeError(Exception):
-    """The base of all errors that a user can cause."""
+    """The base of all errors that a user can cause; its message is one line, whatever a file put into it.
+
+    Examples
+    --------
+    >>> str(ConvscopeError("the operator 'Conv\\nTranspose\\x1b[2J'"))
+    "the operator 'Conv Transpose\\\\x1b[2J'"
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(_one_line(item) if isinstance(item, str) else item for item in args))
 
 
 class InvalidValue(ConvscopeError, ValueError):
@@ -46,6 +56,20 @@ class UnknownName(ConvscopeError, KeyError):
 
     def __str__(self) -> str:  # KeyError would show the repr of the message
         return str(self.args[0]) if self.args else ""
+
+
+def _one_line(text: str) -> str:
+    """Replace line ends and tabs by spaces, and show other control characters instead of sending them."""
+    if text.isprintable():
+        return text
+    return "".join(
+        " "
+        if char in "\n\r\t\v\f\x85\u2028\u2029"
+        else repr(char)[1:-1]
+        if unicodedata.category(char) in ("Cc", "Cs")
+        else char
+        for char in text
+    )
 
 
 def nearest_names(name: str, known: Iterable[str], count: int = 3) -> str:

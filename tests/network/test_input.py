@@ -164,7 +164,7 @@ def test_settings_survive_json() -> None:
 
 def test_describe() -> None:
     assert ImageInput().describe() == "RGB, any size, (pixel - 0) * 0.00392157"
-    rule = ImageInput(size=(5, 4), channels="L", mean=3)
+    rule = ImageInput(size=(5, 4), channels="L", mean=3, scale=1 / 255)
     assert (
         rule.describe() == "L, 4x5 (width x height), crop centre, resize bilinear, (pixel - 3) * 0.00392157"
     )

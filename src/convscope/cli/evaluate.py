@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convscope.cli.opening import OpenNetwork, opens_network
 from convscope.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = ["evaluate"]
 _MOST_CLASSES = 20  # of a confusion table that fits a terminal
 
 
+@opens_network
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
     data: Annotated[
@@ -35,8 +37,9 @@ def evaluate(
     ] = None,
     worst: Annotated[int, typer.Option("--worst", help="How many mistakes to show.", min=0)] = 10,
     memory: Annotated[int, typer.Option("--memory", help="MB of pixels to hold; more is streamed.")] = 256,
-    scale: Annotated[
-        float | None, typer.Option("--scale", help="What .npz images are divided by.", show_default=False)
+    data_scale: Annotated[
+        float | None,
+        typer.Option("--data-scale", help="What .npz images are divided by.", show_default=False),
     ] = None,
     layout: Annotated[
         str | None, typer.Option("--layout", help="Of .npz images: NCHW or NHWC.", show_default=False)
@@ -46,16 +49,17 @@ def evaluate(
         Path | None,
         typer.Option("--output", "-o", help="Also draw the confusion matrix: .png, .svg or .pdf."),
     ] = None,
+    *,
+    open_network: OpenNetwork,
 ) -> None:
     """Measure a network on labelled images: accuracy, confusion, worst mistakes."""
     from convscope.cli.console import print_json, printable
-    from convscope.formats import load
     from convscope.training import evaluate as measure
 
     if output is not None and output.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise InvalidValue(f"evaluate: --output must end in .png, .svg or .pdf; got {str(output)!r}.")
-    net = load(model)
-    source, which = _open(net, data, part, {"memory": memory << 20, "scale": scale, "layout": layout})
+    net = open_network(model)
+    source, which = _open(net, data, part, {"memory": memory << 20, "scale": data_scale, "layout": layout})
     found = measure(net, source)
     if output is not None:
         from convscope.report.picture import save_figure

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.opening import OpenNetwork, opens_network
+
 __all__ = ["ledger"]
 
 
+@opens_network
 def ledger(
     model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.", show_default=False)],
@@ -24,13 +27,14 @@ def ledger(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write it to .html, .png, .txt or .json.")
     ] = None,
+    *,
+    open_network: OpenNetwork,
 ) -> None:
     """Show which input channels made a value, each one's exact part, the strongest first."""
     from convscope.cli.console import print_json, printable
     from convscope.explain import ledger as written
-    from convscope.formats import load
 
-    result = written(load(model), image, at, names=names)
+    result = written(open_network(model), image, at, names=names)
     if output is not None:
         result.save(output)
     if json:

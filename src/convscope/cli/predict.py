@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.opening import OpenNetwork, opens_network
+
 __all__ = ["predict"]
 
 
+@opens_network
 def predict(
     model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
     images: Annotated[
@@ -18,16 +21,17 @@ def predict(
     ],
     top: Annotated[int, typer.Option("--top", help="How many classes to show.", min=1)] = 5,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    *,
+    open_network: OpenNetwork,
 ) -> None:
     """Say what a network takes images for: class names and probabilities.
 
-    Images are prepared as the network's file says (size, crop, channels, mean and scale).
+    Images are prepared as the network's file says, the TOML file beside it, or the options here.
     """
     from convscope.cli.console import print_json, printable
-    from convscope.formats import load
     from convscope.training import classify
 
-    net = load(model)
+    net = open_network(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, of odd files; what cannot be read is an error
         found = [(image, classify(net, image)) for image in images]

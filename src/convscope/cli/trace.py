@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.opening import OpenNetwork, opens_network
+
 __all__ = ["trace"]
 
 
+@opens_network
 def trace(
     model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.", show_default=False)],
@@ -34,6 +37,8 @@ def trace(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Also write it to .html, .txt or .json.")
     ] = None,
+    *,
+    open_network: OpenNetwork,
 ) -> None:
     """Write one cell out: every input, weight and product, their sum, and what the engine computed.
 
@@ -41,9 +46,8 @@ def trace(
     """
     from convscope.cli.console import print_json, printable
     from convscope.explain import trace as traced
-    from convscope.formats import load
 
-    net = load(model)
+    net = open_network(model)
     result = (
         traced(net, image, at, depth, follow=follow)
         if backward is None

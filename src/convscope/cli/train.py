@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convscope.cli.opening import size_of
 from convscope.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _recipe(options: dict[str, Any]) -> Recipe:
     names = {field.name for field in fields(Recipe)}
     said = {name: value for name, value in options.items() if name in names and value is not None}
     if "size" in said:
-        said["size"] = _size(said["size"])
+        said["size"] = size_of("train: --size", said["size"])
     if str(said.get("net", "")).endswith(".toml"):
         said["network"] = read_description(said["net"])
         said["net"] = os.path.abspath(said["net"])
@@ -222,15 +223,3 @@ def _command(recipe: Recipe, folder: Path) -> str:
             if not isinstance(value, bool):
                 words.append("x".join(map(str, value)) if isinstance(value, list) else str(value))
     return shlex.join([*words, "-o", f"{folder}-again"])
-
-
-def _size(text: str) -> tuple[int, int]:
-    try:
-        numbers = [int(part) for part in text.lower().replace("×", "x").split("x")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 2) or min(numbers) < 1:
-        raise InvalidValue(
-            f"train: --size must be a whole number or height x width such as 28x28; got {text!r}."
-        )
-    return numbers[0], numbers[-1]

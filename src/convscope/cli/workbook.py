@@ -7,26 +7,29 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.opening import OpenNetwork, opens_network
 from convscope.errors import InvalidValue
 
 __all__ = ["workbook"]
 
 
+@opens_network
 def workbook(
     model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path(
         "convscope-workbook.xlsx"
     ),
+    *,
+    open_network: OpenNetwork,
 ) -> None:
     """Write a small network at one image as a spreadsheet: change a pixel or a weight, and all follows."""
     from convscope.cli.console import printable
     from convscope.explain import workbook as written
-    from convscope.formats import load
 
     if output.suffix.lower() != ".xlsx":
         raise InvalidValue(f"workbook: --output must end in .xlsx; got {output}.")
-    result = written(load(model), image)
+    result = written(open_network(model), image)
     result.save(output)
     print(printable(str(result)))
     print(f"It is in {output}")

@@ -31,7 +31,7 @@ def convert(source: str | os.PathLike[str], target: str | os.PathLike[str], **se
     ----------
     source, target : str or path
     **settings
-        For `load`: input_shape, max_bytes.
+        For `load`: input_shape, max_bytes, input, classes.
 
     Raises
     ------

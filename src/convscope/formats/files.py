@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from convscope.errors import FileError
 from convscope.files import atomic_path
@@ -18,6 +19,8 @@ def load(
     *,
     input_shape: Sequence[int] | None = None,
     max_bytes: int = 4 * 2**30,
+    input: Mapping[str, Any] | None = None,
+    classes: Sequence[str] = (),
 ) -> Network:
     """Open an ONNX file as a network.
 
@@ -31,9 +34,14 @@ def load(
     path : str or path
         An ONNX file of opset 7 or newer.
     input_shape : (C, H, W), optional
-        The size of an image, where the file leaves it open.
+        The size of an image, where the file leaves it open and no `size` of its input is said.
     max_bytes : int
         No array that the graph makes may be larger, for one image; the error names the node.
+    input : mapping, optional
+        How a picture becomes the input, as in the TOML file: size, channels, mean, scale or std, crop,
+        resize. It comes before what the files say.
+    classes : sequence of str, optional
+        The names of the classes; before what the files say.
 
     Returns
     -------
@@ -41,6 +49,8 @@ def load(
 
     Raises
     ------
+    InvalidValue
+        If `input` has a setting that cannot be.
     FileError
         If the file is missing, a folder, not ONNX, broken, or has operators or settings that convscope
         does not know; the message names the operators, the nodes and how many there are.
@@ -53,8 +63,10 @@ def load(
     >>> cs.save(cs.models.lenet5(), path)
     >>> cs.load(path).input_shape
     (1, 28, 28)
+    >>> cs.load(path, input={"scale": 1 / 256}).input.describe()
+    'L, 28x28 (width x height), crop centre, resize bilinear, (pixel - 0) * 0.00390625'
     """
-    from convscope.formats.description import describe
+    from convscope.formats.description import apply, said_beside
     from convscope.formats.onnx_file import parse_model
     from convscope.formats.onnx_reader import read_network
 
@@ -64,8 +76,12 @@ def load(
     except OSError as error:
         raise FileError(f"cannot read {file}: {(error.strerror or str(error)).lower()}.") from error
     model = parse_model(content, file)
-    net = read_network(model, file, None if input_shape is None else tuple(input_shape), max_bytes)
-    describe(net, file)
+    beside, rule = said_beside(file), dict(input or {})
+    size = rule.get("size") or beside.get("input", {}).get("size")
+    shape = None if input_shape is None else tuple(input_shape)
+    net = read_network(model, file, shape, max_bytes, size)
+    apply(net, beside, file.with_suffix(".toml"))
+    apply(net, {"input": rule, "classes": classes})
     return net
 
 

@@ -62,7 +62,11 @@ def read_constants(graph: Any, file: Path) -> dict[str, NDArray[Any]]:
 
 
 def image_shapes(
-    graph: Any, file: Path, input_shape: tuple[int, ...] | None, constants: Mapping[str, Any]
+    graph: Any,
+    file: Path,
+    input_shape: tuple[int, ...] | None,
+    constants: Mapping[str, Any],
+    size: Any = None,
 ) -> tuple[dict[str, tuple[int, ...]], int | None, Any]:
     """Give the inputs' whole shapes, the batch's length if it is fixed, and the type to compute in."""
     inputs = [value for value in graph.input if value.name not in constants]
@@ -80,11 +84,12 @@ def image_shapes(
         lengths = [axis.dim_value if axis.HasField("dim_value") else 0 for axis in tensor.shape.dim]
         if not shapes:
             batch = lengths[0] if lengths and lengths[0] > 0 else None
+            lengths = _filled(lengths, size)
             image = tuple(lengths[1:]) if input_shape is None else tuple(input_shape)
         else:
             image = tuple(lengths[1:])
         if len(lengths) < 2 or len(image) != len(lengths) - 1 or min(image) < 1 or lengths[0] < 0:
-            hint = "; give load an input_shape=(C, H, W)" if len(lengths) == 4 else ""
+            hint = "; say the input's size, or load's input_shape=(C, H, W)" if len(lengths) == 4 else ""
             raise FileError(
                 f"{file}: the input {value.name!r} must be images (N, C, H, W) or other arrays with a batch "
                 f"axis; got {lengths} (0: left open){hint}."
@@ -92,6 +97,14 @@ def image_shapes(
         shapes[value.name] = (max(1, lengths[0]), *image)
     types = {value.type.tensor_type.elem_type for value in inputs}
     return shapes, batch, np.result_type(*(FLOATS[kind] for kind in types))
+
+
+def _filled(lengths: list[int], size: Any) -> list[int]:
+    """Put a size (height, width) where an image's is left open; what is no size is refused elsewhere."""
+    if len(lengths) != 4 or not isinstance(size, list | tuple) or len(size) != 2:
+        return lengths
+    sizes = [n if n else said for n, said in zip(lengths[2:], size, strict=True) if isinstance(said, int)]
+    return [*lengths[:2], *sizes] if len(sizes) == 2 else lengths
 
 
 def operators(graph: Any, version: int, taken: set[str], file: Path) -> list[Operator]:

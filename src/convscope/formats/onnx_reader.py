@@ -128,6 +128,8 @@ class GraphReader:
         shape = tuple(layer.output_shape(*(self._shapes[source] for source in inputs)))
         if math.prod(shape) * self.dtype.itemsize > self.max_bytes:
             raise CannotRead(f"its output {shape} would have more than max_bytes, {self.max_bytes:,}")
+        if inputs and _padded(layer, self._shapes[inputs[0]]) * self.dtype.itemsize > self.max_bytes:
+            raise CannotRead(f"its padded input would have more than max_bytes, {self.max_bytes:,}")
         self.nodes[name] = Node(name, layer, inputs)
         self._shapes[name] = shape
         return name
@@ -216,10 +218,28 @@ class GraphReader:
         return found
 
 
+def _padded(layer: Layer, shape: tuple[int, ...]) -> int:
+    """Say how many values the input of a sliding window has with the most that its padding can add."""
+    kernel = getattr(layer, "kernel_size", None)
+    if kernel is None or len(shape) != len(kernel) + 2:
+        return 0
+    dilation = getattr(layer, "dilation", (1,) * len(kernel))
+    padding = getattr(layer, "padding", 0)
+    ends = [0] * len(kernel) if isinstance(padding, str | int) else [sum(pair) for pair in padding]
+    spans = (n + k * d + p for n, k, d, p in zip(shape[2:], kernel, dilation, ends, strict=True))
+    return int(math.prod(shape[:2]) * math.prod(spans))
+
+
 def read_network(
-    model: Any, file: Path, input_shape: tuple[int, ...] | None = None, max_bytes: int = MAX_BYTES
+    model: Any,
+    file: Path,
+    input_shape: tuple[int, ...] | None = None,
+    max_bytes: int = MAX_BYTES,
+    size: Any = None,
 ) -> Network:
     """Turn a ModelProto into a Network; `file` is for messages.
+
+    An `input_shape` comes before the file's; a `size` (height, width) fills what the file leaves open.
 
     Raises
     ------
@@ -228,7 +248,13 @@ def read_network(
     """
     refuse_unknown_operators(model.graph, file)
     constants = read_constants(model.graph, file)
-    shapes, batch, dtype = image_shapes(model.graph, file, input_shape, constants)
+    if size is None:
+        rule = read_notes(model, file).input
+        size = None if rule is None else rule.size
+    shapes, batch, dtype = image_shapes(model.graph, file, input_shape, constants, size)
+    for name, shape in shapes.items():
+        if math.prod(shape) * np.dtype(dtype).itemsize > max_bytes:
+            raise FileError(f"{file}: the input {name!r} {shape} has more than max_bytes, {max_bytes:,}.")
     reader = GraphReader(shapes, batch, dtype, max_bytes)
     reader.constants.update(constants)
     return read_graph(model, file, reader)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from convscope.layers.base import Array, Shape
 
 __all__ = ["ImageInput", "Prepared", "as_batch"]
 
+_UNSAID = math.nan  # compared by identity: a NaN that someone says is refused
 _CHANNELS = {"RGB": 3, "BGR": 3, "L": 1}
 _CROPS = ("centre", "none")
 _RESIZES = ("bilinear", "bicubic", "nearest", "area", "none")
@@ -47,7 +49,9 @@ class ImageInput:
     channels : {"RGB", "BGR", "L"}
         The order of the channels; "L" is grey.
     mean, scale : float or one for each channel, in the order of `channels`
-        The input is (pixel - mean) * scale, where a pixel is 0 to 255.
+        The input is (pixel - mean) * scale, where a pixel is 0 to 255. Without a mean the scale is 1/255
+        unless said; with one it must be said, since networks differ: 1 where only the mean was
+        subtracted, 1/255 or one over the standard deviation where pixels were divided too.
     crop : {"centre", "none"}
         "centre" cuts out the largest centred rectangle of the wanted proportions before
         resizing; "none" stretches the whole image.
@@ -62,12 +66,17 @@ class ImageInput:
     ((1, 1, 4, 4), 1.0)
     >>> rule.describe(image)
     'cropped to the centre, from 6x4 to 4x4 (width x height); (pixel - 0) * 0.00392157'
+
+    What PyTorch's `Normalize` says for pixels from 0 to 1:
+
+    >>> ImageInput.normalized(0.5, 0.25, channels="L").describe()
+    'L, any size, (pixel - 127.5) * 0.0156863'
     """
 
     size: tuple[int, int] | None = None
     channels: str = "RGB"
     mean: float | tuple[float, ...] = 0.0
-    scale: float | tuple[float, ...] = 1 / 255
+    scale: float | tuple[float, ...] = _UNSAID
     crop: str = "centre"
     resize: str = "bilinear"
 
@@ -82,8 +91,48 @@ class ImageInput:
                     f"ImageInput: size must be (height, width), each at least 1; got {self.size!r}."
                 )
             object.__setattr__(self, "size", size)
-        for name in ("mean", "scale"):
-            object.__setattr__(self, name, self._by_channel(name, getattr(self, name)))
+        object.__setattr__(self, "mean", self._by_channel("mean", self.mean))
+        if self.scale is _UNSAID:
+            if np.any(self.mean):
+                raise InvalidValue(
+                    f"ImageInput: with a mean the scale must be said; got mean={_text(self.mean)} and no "
+                    "scale: 1 if pixels from 0 to 255 only lose the mean, 1/255 if they are divided too; a "
+                    "mean and std of pixels from 0 to 1 are given together."
+                )
+            object.__setattr__(self, "scale", 1 / 255)
+        object.__setattr__(self, "scale", self._by_channel("scale", self.scale))
+
+    @classmethod
+    def normalized(
+        cls, mean: float | Sequence[float], std: float | Sequence[float], **settings: Any
+    ) -> ImageInput:
+        """Give the rule (pixel - mean) / std, as most networks of PyTorch have it.
+
+        Parameters
+        ----------
+        mean, std : float or one for each channel
+            Of pixels from 0 to 1; if any of them is above 1, of pixels from 0 to 255.
+        **settings
+            The others of `ImageInput`.
+
+        Examples
+        --------
+        >>> rule = ImageInput.normalized((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), size=(224, 224))
+        >>> rule.describe()
+        'RGB, 224x224 (width x height), crop centre, resize bilinear,
+        (pixel - (123.675, 116.28, 103.53)) * (0.0171248, 0.017507, 0.0174292)'
+        """
+        try:
+            means, deviations = np.asarray(mean, np.float64), np.asarray(std, np.float64)
+        except (TypeError, ValueError):
+            means = deviations = np.zeros(1)
+        if not (np.isfinite(means).all() and np.isfinite(deviations).all() and (deviations > 0).all()):
+            raise InvalidValue(
+                f"ImageInput: mean and std must be numbers, std above 0; got {mean!r} and {std!r}."
+            )
+        white = 1.0 if max(np.abs(means).max(initial=0), deviations.max(initial=0)) > 1 else 255.0
+        found = {"mean": means * white, "scale": 1 / (deviations * white)}
+        return cls(**{name: v.tolist() for name, v in found.items()}, **settings)
 
     @property
     def channel_count(self) -> int:
@@ -164,7 +213,7 @@ class ImageInput:
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> ImageInput:
-        """Take the settings back; unknown names are refused.
+        """Take the settings back; unknown names are refused. A `std` is taken as by `normalized`.
 
         Examples
         --------
@@ -174,10 +223,14 @@ class ImageInput:
         """
         known = [f.name for f in fields(cls)]
         for name in settings:
-            if name not in known:
+            if name not in (*known, "std"):
                 raise InvalidValue(f"ImageInput: there is no setting {name!r}; {nearest_names(name, known)}.")
         values: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in settings.items()}
-        return cls(**values)
+        if "std" not in values:
+            return cls(**values)
+        if "scale" in values:
+            raise InvalidValue("ImageInput: say either scale or std, not both.")
+        return cls.normalized(values.pop("mean", 0.0), values.pop("std"), **values)
 
     def _by_channel(self, name: str, value: Any) -> float | tuple[float, ...]:
         try:
@@ -242,7 +295,8 @@ def as_batch(
         raise InvalidValue(
             "Network.run: this network does not say how images are prepared (net.input is None), so it "
             f"takes a float array of shape {shape} or (N, {', '.join(map(str, shape))}); got {_kind(x)}; "
-            "set net.input to an ImageInput, or write [input] into a .toml file beside the model."
+            "set net.input to an ImageInput, write [input] into a .toml file beside the model, or say "
+            "--mean, --scale and so on where the command line takes them."
         )
     prepared = rule.prepared(x)
     return prepared.array.astype(dtype, copy=False), prepared.steps

@@ -264,6 +264,7 @@ def _blind_window(
     suspects: list[int] = [*leading, *trailing]
     for index in suspects:
         first = index * stride - before
-        if not any(0 <= tap < size for tap in range(first, first + kernel * dilation, dilation)):
+        tap = max(0, -(first // dilation))  # the first that is not before the image
+        if tap >= kernel or first + tap * dilation >= size:
             return index
     return None

@@ -112,6 +112,8 @@ def split_lengths(operator: Operator, length: int, values: tuple[Known | None, .
     if given is not None:
         return [int(n) for n in np.reshape(given, -1)]
     count = int(operator.get("num_outputs", len(operator.outputs)))
+    if count != len(operator.outputs):
+        raise CannotRead(f"num_outputs must be as many as it has, {len(operator.outputs)}; got {count}")
     part = -(-length // count)
     return [min(part, length - i * part) for i in range(count)]
 
