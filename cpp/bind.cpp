@@ -8,6 +8,7 @@
 #include <nanobind/stl/pair.h>
 
 #include "dispatch.h"
+#include "memory.h"
 #include "threads.h"
 
 namespace nb = nanobind;
@@ -50,18 +51,53 @@ PoolShape pool_shape(const X& x, const Y& y, Pair kernel, Pair stride, const Pad
             dilation.first, dilation.second, pads.first.second, pads.second.second, count_padding};
 }
 
-template <class T> void register_conv(nb::module_& m) {
-    m.def(
-        "conv2d",
-        [](In<T, Image> x, In<T, Image> w, std::optional<In<T>> bias, Out<T, Image> y, Pair stride, Pads pads,
-           Pair dilation, Index groups) {
-            const ConvShape shape = conv_shape(x, w, y, stride, pads, dilation, groups);
-            const T* b = bias ? bias->data() : nullptr;
-            nb::gil_scoped_release free;
-            kernels<T>().conv(shape, x.data(), w.data(), b, y.data());
-        },
-        "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(), "y"_a.noconvert(), "stride"_a,
-        "padding"_a, "dilation"_a, "groups"_a);
+// A convolution whose weights are packed, with all its settings: what is left to say is x.
+template <class T> class PackedConv {
+public:
+    PackedConv(In<T, Image> w, std::optional<In<T>> bias, Pair stride, Pads pads, Pair dilation, Index groups,
+               int algorithm, int activation, T low, T high)
+        : shape_{}, epilogue_{nullptr, convscope::Activation(activation), low, high} {
+        shape_.c = Index(w.shape(1)) * groups, shape_.k = Index(w.shape(0)), shape_.groups = groups;
+        shape_.kernel_y = Index(w.shape(2)), shape_.kernel_x = Index(w.shape(3));
+        shape_.stride_y = stride.first, shape_.stride_x = stride.second;
+        shape_.pad_y = pads.first.first, shape_.pad_x = pads.second.first;
+        shape_.dilation_y = dilation.first, shape_.dilation_x = dilation.second;
+        const auto method = convscope::Algorithm(algorithm);
+        memory_ = convscope::take_scratch(size_t(kernels<T>().packed_size(shape_, method)) * sizeof(T));
+        const T *weights = w.data(), *biases = bias ? bias->data() : nullptr;
+        nb::gil_scoped_release free;
+        packed_ = kernels<T>().pack(shape_, method, weights, biases, static_cast<T*>(memory_));
+    }
+    ~PackedConv() { convscope::give_back_scratch(memory_); }
+    PackedConv(const PackedConv&) = delete;
+    PackedConv& operator=(const PackedConv&) = delete;
+
+    void run(In<T, Image> x, std::optional<In<T, Image>> residual, Out<T, Image> y) const {
+        ConvShape s = shape_;
+        s.n = Index(x.shape(0)), s.h = Index(x.shape(1)), s.w = Index(x.shape(2));
+        s.oh = Index(y.shape(1)), s.ow = Index(y.shape(2));
+        if (Index(x.shape(3)) != s.c || y.shape(0) != x.shape(0) || Index(y.shape(3)) != s.k ||
+            (residual && residual->size() != y.size()))
+            throw nb::value_error("shapes do not belong together");
+        convscope::Epilogue<T> epilogue = epilogue_;
+        if (residual) epilogue.residual = residual->data();
+        nb::gil_scoped_release free;
+        kernels<T>().conv(s, packed_, x.data(), epilogue, y.data());
+    }
+
+private:
+    ConvShape shape_;
+    convscope::Epilogue<T> epilogue_;
+    convscope::PackedWeights<T> packed_;
+    void* memory_;
+};
+
+template <class T> void register_conv(nb::module_& m, const char* packed_name) {
+    nb::class_<PackedConv<T>>(m, packed_name)
+        .def(nb::init<In<T, Image>, std::optional<In<T>>, Pair, Pads, Pair, Index, int, int, T, T>(),
+             "weight"_a.noconvert(), "bias"_a.noconvert().none(), "stride"_a, "padding"_a, "dilation"_a, "groups"_a,
+             "algorithm"_a, "activation"_a, "low"_a, "high"_a)
+        .def("__call__", &PackedConv<T>::run, "x"_a.noconvert(), "residual"_a.noconvert().none(), "y"_a.noconvert());
     m.def(
         "conv2d_grad_input",
         [](In<T, Image> grad, In<T, Image> w, Out<T, Image> dx, Pair stride, Pads pads, Pair dilation, Index groups) {
@@ -214,8 +250,8 @@ template <class T> void register_activation(nb::module_& m) {
         "grad"_a.noconvert(), "y"_a.noconvert(), "dx"_a.noconvert());
 }
 
-template <class T> void register_all(nb::module_& m) {
-    register_conv<T>(m);
+template <class T> void register_all(nb::module_& m, const char* packed_name) {
+    register_conv<T>(m, packed_name);
     register_pool<T>(m);
     register_norm<T>(m);
     register_linear<T>(m);
@@ -241,6 +277,6 @@ NB_MODULE(_core, m) {
             return kernels<float>().peak(rounds);
         },
         "rounds"_a);
-    register_all<float>(m);
-    register_all<double>(m);
+    register_all<float>(m, "PackedConvFloat");
+    register_all<double>(m, "PackedConvDouble");
 }

@@ -30,8 +30,29 @@ struct PoolShape {
     bool count_padding;  // average pooling: padding counts as pixels
 };
 
+enum class Algorithm : int { direct = 0, winograd2 = 2, winograd4 = 4 };  // Winograd: the outputs of a tile, each way
+enum class Activation : int { none, clip, leaky };
+
+// Weights and bias in the order in which a convolution reads them (conv.h): packed once, used often.
+template <class T> struct PackedWeights {
+    Algorithm algorithm;
+    bool finite;  // no weight is infinite or not a number
+    const T* weights;
+    const T* bias;  // or null
+};
+
+// y = activation(sum + bias + residual)
+template <class T> struct Epilogue {
+    const T* residual;  // of the shape of y, or null
+    Activation activation;
+    T low, high;           // clip: to [low, high]; leaky: what is below zero times low
+    const T* y = nullptr;  // set by the convolution
+};
+
 template <class T> struct Functions {
-    void (*conv)(const ConvShape&, const T* x, const T* w, const T* bias, T* y);  // bias may be null
+    Index (*packed_size)(const ConvShape&, Algorithm);  // elements
+    PackedWeights<T> (*pack)(const ConvShape&, Algorithm, const T* w, const T* bias, T* to);  // bias may be null
+    void (*conv)(const ConvShape&, const PackedWeights<T>&, const T* x, Epilogue<T>, T* y);
     void (*conv_grad_input)(const ConvShape&, const T* grad, const T* w, T* dx);
     void (*conv_grad_weight)(const ConvShape&, const T* x, const T* grad, T* dw);
 

@@ -9,59 +9,23 @@
 // With few input channels that would leave most lanes of a vector unused. Then one product
 // gives every grad pixel its kernel_y * kernel_x * c contributions, which are added up.
 #pragma once
-#include "conv_forward.h"
+#include "conv.h"
 
 namespace convscope::CONVSCOPE_ISA {
-
-// One axis of a phase: tap u reads grad position i + shift(u) for dx position phase + i * stride, if it does at all.
-CONVSCOPE_INLINE bool meets(Index phase, Index pad, Index tap, Index dilation, Index stride, Index* shift) {
-    const Index distance = phase + pad - tap * dilation;
-    if (distance % stride != 0) return false;
-    *shift = distance / stride;
-    return true;
-}
 
 template <class T>
 void grad_input_phase(const ConvShape& s, Index phase_y, Index phase_x, const T* grad, const T* w, T* dx) {
     const Index count = s.kernel_y * s.kernel_x, channels = s.c / s.groups, k = s.k / s.groups;
     Scratch<Tap> taps(count);
     Scratch<Index> wanted(count);
-    Index used = 0;
-    for (Index u = s.kernel_y; u-- > 0;)
-        for (Index v = s.kernel_x; v-- > 0;) {
-            Tap tap;
-            if (!meets(phase_y, s.pad_y, u, s.dilation_y, s.stride_y, &tap.y)) continue;
-            if (!meets(phase_x, s.pad_x, v, s.dilation_x, s.stride_x, &tap.x)) continue;
-            taps[used] = tap;
-            wanted[used++] = u * s.kernel_x + v;
-        }
-    const PanelShape<T> shape{used * k, channels};
+    const Grid grid = phase_grid(s, phase_y, phase_x, taps.data(), wanted.data());
+    const PanelShape<T> shape{grid.taps * k, channels};
     Scratch<T> packed(s.groups * shape.size());
     bool finite = true;
     for (Index g = 0; g < s.groups; g++)
-        finite &= pack<T>({w + g * k * channels * count, k, channels, count, true, wanted.data(), used},
+        finite &= pack<T>({w + g * k * channels * count, k, channels, count, true, wanted.data(), grid.taps},
                           &packed[g * shape.size()]);
-    const Grid grid{s.n,
-                    s.oh,
-                    s.ow,
-                    s.k,
-                    k,
-                    ceil_div(s.h - phase_y, s.stride_y),
-                    ceil_div(s.w - phase_x, s.stride_x),
-                    1,
-                    1,
-                    used,
-                    taps.data(),
-                    s.h,
-                    s.w,
-                    s.c,
-                    s.stride_y,
-                    s.stride_x,
-                    phase_y,
-                    phase_x,
-                    channels,
-                    s.groups};
-    GridConv<T>(grid, grad, packed.data(), nullptr, finite, dx).run();
+    GridConv<T>(grid, grad, {Algorithm::direct, finite, packed.data(), nullptr}, {}, dx).run();
 }
 
 // Few input channels. Bands of dx rows are summed up one by one; a grad row that reaches into two bands is multiplied twice.
@@ -121,10 +85,10 @@ private:
         }
         for (Index panel = 0; panel < shape_.count(); panel++) {
             bool add = false;
-            for_stretches(1, s_.k, [&](Index, Index taps, Index channel, Index channels) {
+            for_stretches(1, s_.k, [&](Index, Index taps, Index channel, Index channels, bool) {
                 find_tile<T>(count, shape_.vectors(panel))(
                     {in, taps, channel, channels, packed_.data() + shape_.offset(panel) + channel * shape_.row(panel),
-                     out, panel * shape_.lanes_most, shape_.row(panel), nullptr, add});
+                     out, panel * shape_.lanes_most, shape_.row(panel), nullptr, add, nullptr});
                 add = true;
             });
         }

@@ -16,7 +16,7 @@
 // Within a part, sums over `pixel_block` pixels at a time are added to memory, which also keeps
 // the rounding error down.
 #pragma once
-#include "conv_forward.h"
+#include "conv.h"
 
 namespace convscope::CONVSCOPE_ISA {
 

@@ -11,6 +11,7 @@
 // Positions run through row ends without a break: what is computed there is thrown away. A tile
 // is K filters by two vectors of positions; turned round in registers it is written channels last.
 #pragma once
+#include "epilogue.h"
 #include "parallel.h"
 #include "transpose.h"
 
@@ -30,7 +31,7 @@ void planar_tile(const T* planes, const Index* offsets, Index taps, const T* wei
     constexpr int V = planar_vectors, W = width<T>;
     Vector<T> sums[K][V];
     unroll<K>([&](auto k)
-                  CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[k][v] = broadcast(bias[k]); }); });
+                  CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[k][v] = broadcast(bias ? bias[k] : T(0)); }); });
     for (Index t = 0; t < taps; t++, weights += K) {
         const T* from = planes + offsets[t];
         Vector<T> x[V];
@@ -58,19 +59,15 @@ template <class T, int K = most_planar_filters<T>> PlanarTile<T> find_planar_til
 
 template <class T> class PlanarConv {
 public:
-    PlanarConv(const ConvShape& s, const T* x, const T* w, const T* bias, T* y)
+    PlanarConv(const ConvShape& s, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y)
         : s_(s),
           x_(x),
+          w_(w),
+          epilogue_(epilogue),
           y_(y),
           taps_(s.c * s.kernel_y * s.kernel_x),
           row_(s.ow + (s.kernel_x - 1) * s.dilation_x),
-          weights_(taps_ * s.k),
-          bias_(s.k),
-          tile_(find_planar_tile<T>(s.k)) {
-        for (Index t = 0; t < taps_; t++)
-            for (Index k = 0; k < s.k; k++) weights_[t * s.k + k] = w[k * taps_ + t];
-        for (Index k = 0; k < s.k; k++) bias_[k] = bias ? bias[k] : T(0);
-    }
+          tile_(find_planar_tile<T>(s.k)) {}
 
     void run() {
         const double work = double(s_.n) * s_.oh * row_ * taps_ * s_.k / width<T>;
@@ -125,14 +122,15 @@ private:
         const T* end = out + rows * s_.ow * s_.k;
         Index j = 0;  // in the row, of the position that comes next
         for (Index first = 0; out < end; first += tile) {
-            tile_(planes + first, offsets, taps_, weights_.data(), bias_.data(), columns);
+            tile_(planes + first, offsets, taps_, w_.weights, w_.bias, columns);
             for (Index i = 0; i < tile && out < end; i++) {
                 if (j < s_.ow) {
                     const T* column = columns + i * width<T>;
+                    const Vector<T> v = finish(epilogue_, load(column), out, s_.k);
                     if (out + width<T> <= end)  // whole vectors: the next pixel writes over what is too much
-                        store(out, load(column));
+                        store(out, v);
                     else
-                        copy_few(out, column, s_.k);
+                        store_first(out, v, s_.k);
                     out += s_.k;
                 }
                 if (++j == row_) j = 0;
@@ -142,9 +140,10 @@ private:
 
     const ConvShape& s_;
     const T* x_;
+    const PackedWeights<T>& w_;
+    const Epilogue<T>& epilogue_;
     T* y_;
     Index taps_, row_;
-    Scratch<T> weights_, bias_;
     PlanarTile<T> tile_;
 };
 

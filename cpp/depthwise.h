@@ -7,6 +7,7 @@
 // The table of pointers is that of taps.h. The last vector begins at channels - width and so
 // does some channels a second time, to the same result.
 #pragma once
+#include "epilogue.h"
 #include "taps.h"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -15,42 +16,42 @@ constexpr int depthwise_pixels = 8;
 
 inline bool is_depthwise(const ConvShape& s) { return s.groups == s.c && s.k == s.c && s.c > 1; }
 
+// A row of packed weights is at least a vector long.
+template <class T> Index depthwise_row(Index channels) { return larger<Index>(channels, width<T>); }
+
 // out[p][c] = bias[c] + sum over t of in[t*P + p][c] * weights[t][c], for one vector of channels or its first `count`.
 template <class T, int P>
-CONVSCOPE_INLINE void depthwise_vector(const T* const* in, Index taps, const T* weights, Index row, Vector<T> bias,
-                                       Index c, T* const* out, Index count) {
+CONVSCOPE_INLINE void depthwise_vector(const T* const* in, Index taps, const PackedWeights<T>& packed, Index row,
+                                       const Epilogue<T>& epilogue, Index c, T* const* out, Index count) {
+    const Vector<T> bias = packed.bias ? load(packed.bias + c) : Vector<T>{};
     Vector<T> sums[P];
-    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] = Vector<T>{}; });
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] = bias; });
     for (Index t = 0; t < taps; t++, in += P) {
-        const Vector<T> w = load(weights + t * row + c);
+        const Vector<T> w = load(packed.weights + t * row + c);
         if (count == width<T>)
             unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] += load(in[p] + c) * w; });
         else
             unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] += load_first(in[p] + c, count) * w; });
     }
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-        if (count == width<T>)
-            store(out[p] + c, sums[p] + bias);
-        else
-            store_first(out[p] + c, sums[p] + bias, count);
+        store_some(out[p] + c, finish(epilogue, sums[p], out[p] + c, count), count);
     });
 }
 
 template <class T, int P>
-void depthwise_tile(const T* const* in, Index taps, const T* weights, Index row, const T* bias, Index channels,
-                    T* const* out) {
+void depthwise_tile(const T* const* in, Index taps, const PackedWeights<T>& packed, const Epilogue<T>& epilogue,
+                    Index channels, T* const* out) {
+    const Index row = depthwise_row<T>(channels);
     if (channels < width<T>)
-        return depthwise_vector<T, P>(in, taps, weights, row, bias ? load_first(bias, channels) : Vector<T>{}, 0, out,
-                                      channels);
-    for (Index c = 0; c < channels; c += width<T>) {
-        const Index at = smaller<Index>(c, channels - width<T>);
-        depthwise_vector<T, P>(in, taps, weights, row, bias ? load(bias + at) : Vector<T>{}, at, out, width<T>);
-    }
+        return depthwise_vector<T, P>(in, taps, packed, row, epilogue, 0, out, channels);
+    for (Index c = 0; c < channels; c += width<T>)
+        depthwise_vector<T, P>(in, taps, packed, row, epilogue, smaller<Index>(c, channels - width<T>), out, width<T>);
 }
 
-template <class T> void run_depthwise(const Grid& g, const T* x, const T* weights, Index row, const T* bias, T* y) {
+template <class T>
+void run_depthwise(const Grid& g, const T* x, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, T* y) {
     const Index pixels = g.pixels(), channels = g.in_pixel;
-    const double work = double(pixels) * larger<Index>(1, g.taps) * row / width<T>;
+    const double work = double(pixels) * larger<Index>(1, g.taps) * depthwise_row<T>(channels) / width<T>;
     const Index block = 64, blocks = ceil_div(pixels, block);
     const int team = team_size(blocks, work);
     const Index table = larger<Index>(1, g.taps) * depthwise_pixels;
@@ -68,80 +69,49 @@ template <class T> void run_depthwise(const Grid& g, const T* x, const T* weight
             taps.fill(at, count, count, in);
             for (Index i = 0; i < count; i++, out_at.next()) out[i] = y + out_at.out;
             if (count == 1)
-                depthwise_tile<T, 1>(in, g.taps, weights, row, bias, channels, out);
+                depthwise_tile<T, 1>(in, g.taps, packed, epilogue, channels, out);
             else
-                depthwise_tile<T, depthwise_pixels>(in, g.taps, weights, row, bias, channels, out);
+                depthwise_tile<T, depthwise_pixels>(in, g.taps, packed, epilogue, channels, out);
             p += count;
         }
     });
 }
 
-// turned[i][c] = w[c][offsets[i]]
-template <class T>
-void turn_depthwise(const ConvShape& s, const Index* offsets, Index taps, const T* w, Index row, T* turned) {
-    const Index count = s.kernel_y * s.kernel_x;
+// turned[i][c] = w[c][wanted[i]]; `wanted` null: all taps
+template <class T> void turn_depthwise(const ConvShape& s, const Index* wanted, Index taps, const T* w, T* turned) {
+    const Index count = s.kernel_y * s.kernel_x, row = depthwise_row<T>(s.c);
     for (Index i = 0; i < taps; i++) {
-        for (Index c = 0; c < s.c; c++) turned[i * row + c] = w[c * count + offsets[i]];
+        for (Index c = 0; c < s.c; c++) turned[i * row + c] = w[c * count + (wanted ? wanted[i] : i)];
         for (Index c = s.c; c < row; c++) turned[i * row + c] = T(0);
     }
 }
 
+// The grid of a depthwise convolution: one group as far as the tables go.
 inline Grid depthwise_grid(const ConvShape& s, const Tap* taps) {
-    return {s.n,  s.h,  s.w,  s.c, s.c, s.oh, s.ow, s.stride_y, s.stride_x, s.kernel_y * s.kernel_x,
-            taps, s.oh, s.ow, s.c, 1,   1,    0,    0,          s.c,        1};
+    Grid g = forward_grid(s, taps);
+    g.channels = g.k = s.c, g.groups = 1;
+    return g;
 }
 
-template <class T> void depthwise(const ConvShape& s, const T* x, const T* w, const T* bias, T* y) {
-    const Index count = s.kernel_y * s.kernel_x, row = larger<Index>(s.c, width<T>);
-    Scratch<Tap> taps(count);
-    Scratch<Index> offsets(count);
-    for (Index t = 0; t < count; t++) {
-        taps[t] = {t / s.kernel_x * s.dilation_y - s.pad_y, t % s.kernel_x * s.dilation_x - s.pad_x};
-        offsets[t] = t;
-    }
-    Scratch<T> turned(count * row);
-    turn_depthwise(s, offsets.data(), count, w, row, turned.data());
-    run_depthwise(depthwise_grid(s, taps.data()), x, turned.data(), row, bias, y);
+template <class T>
+void depthwise(const ConvShape& s, const T* x, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, T* y) {
+    Scratch<Tap> taps(s.kernel_y * s.kernel_x);
+    forward_taps(s, taps.data());
+    run_depthwise(depthwise_grid(s, taps.data()), x, packed, epilogue, y);
 }
 
 // Phase by phase of the stride, as in conv_grad_input.h.
 template <class T> void depthwise_grad_input(const ConvShape& s, const T* grad, const T* w, T* dx) {
-    const Index count = s.kernel_y * s.kernel_x, row = larger<Index>(s.c, width<T>);
+    const Index count = s.kernel_y * s.kernel_x;
     Scratch<Tap> taps(count);
-    Scratch<Index> offsets(count);
-    Scratch<T> turned(count * row);
+    Scratch<Index> wanted(count);
+    Scratch<T> turned(count * depthwise_row<T>(s.c));
     for (Index y = 0; y < smaller(s.stride_y, s.h); y++)
         for (Index x = 0; x < smaller(s.stride_x, s.w); x++) {
-            Index used = 0;
-            for (Index t = 0; t < count; t++) {
-                const Index down = y + s.pad_y - t / s.kernel_x * s.dilation_y,
-                            across = x + s.pad_x - t % s.kernel_x * s.dilation_x;
-                if (down % s.stride_y != 0 || across % s.stride_x != 0) continue;
-                taps[used] = {down / s.stride_y, across / s.stride_x};
-                offsets[used++] = t;
-            }
-            turn_depthwise(s, offsets.data(), used, w, row, turned.data());
-            const Grid grid{s.n,
-                            s.oh,
-                            s.ow,
-                            s.c,
-                            s.c,
-                            ceil_div(s.h - y, s.stride_y),
-                            ceil_div(s.w - x, s.stride_x),
-                            1,
-                            1,
-                            used,
-                            taps.data(),
-                            s.h,
-                            s.w,
-                            s.c,
-                            s.stride_y,
-                            s.stride_x,
-                            y,
-                            x,
-                            s.c,
-                            1};
-            run_depthwise<T>(grid, grad, turned.data(), row, nullptr, dx);
+            Grid grid = phase_grid(s, y, x, taps.data(), wanted.data());
+            grid.channels = grid.k = s.c, grid.groups = 1;
+            turn_depthwise(s, wanted.data(), grid.taps, w, turned.data());
+            run_depthwise<T>(grid, grad, {Algorithm::direct, true, turned.data(), nullptr}, {}, dx);
         }
 }
 
@@ -184,8 +154,7 @@ template <class T, int G = depthwise_taps> DepthwiseSums<T> find_depthwise_sums(
 template <class T> void depthwise_grad_weight(const ConvShape& s, const T* x, const T* grad, T* dw) {
     const Index count = s.kernel_y * s.kernel_x, pixels = s.n * s.oh * s.ow, block = 128;
     Scratch<Tap> taps(count);
-    for (Index t = 0; t < count; t++)
-        taps[t] = {t / s.kernel_x * s.dilation_y - s.pad_y, t % s.kernel_x * s.dilation_x - s.pad_x};
+    forward_taps(s, taps.data());
     const Grid grid = depthwise_grid(s, taps.data());
     Scratch<T> zeros(s.c);
     for (Index c = 0; c < s.c; c++) zeros[c] = T(0);

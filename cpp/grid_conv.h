@@ -22,18 +22,19 @@ constexpr Index longest_sum = 256;
 constexpr Index few_channels = 16;
 constexpr Index tiles_in_group = 16;
 
-// f(first tap, taps, first channel, channels) for each stretch of a sum.
+// f(first tap, taps, first channel, channels, whether it is the last) for each stretch of a sum.
 template <class F> CONVSCOPE_INLINE void for_stretches(Index taps, Index channels, F&& f) {
     if (channels <= longest_sum || taps == 0) {  // no taps: once, with nothing to add, so that every output is written
         const Index parts = larger<Index>(1, smaller(taps, ceil_div(taps * channels, longest_sum)));
         for (Index i = 0; i < parts; i++)
-            f(taps * i / parts, taps * (i + 1) / parts - taps * i / parts, Index(0), channels);
+            f(taps * i / parts, taps * (i + 1) / parts - taps * i / parts, Index(0), channels, i + 1 == parts);
         return;
     }
     const Index parts = ceil_div(channels, longest_sum);
     for (Index t = 0; t < taps; t++)
         for (Index i = 0; i < parts; i++)
-            f(t, Index(1), channels * i / parts, channels * (i + 1) / parts - channels * i / parts);
+            f(t, Index(1), channels * i / parts, channels * (i + 1) / parts - channels * i / parts,
+              t + 1 == taps && i + 1 == parts);
 }
 
 // Copies the channels of a group under all taps side by side.
@@ -89,15 +90,15 @@ private:
 
 template <class T> class GridConv {
 public:
-    // `weights` are packed for every group one after the other, `bias` (null or one value a lane) as well.
-    GridConv(const Grid& grid, const T* x, const T* weights, const T* bias, bool skip_padding, T* y)
+    // Weights and bias are packed for every group, one after the other.
+    GridConv(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y)
         : g_(grid),
           shape_{grid.taps * grid.channels, grid.k},
           x_(x),
-          weights_(weights),
-          bias_(bias),
+          w_(w),
+          epilogue_(epilogue),
+          finish_(epilogue.residual || epilogue.activation != Activation::none),
           y_(y),
-          skip_padding_(skip_padding),
           zeros_(larger<Index>(1, grid.in_pixel)),
           table_(g_, x, zeros_.data()),
           gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel) {
@@ -166,7 +167,7 @@ private:
                 continue;
             }
             table_.fill(in, count, count, table);
-            if (skip_padding_ && g_.taps > 1) drop_padding(table, count);
+            if (w_.finite && g_.taps > 1) drop_padding(table, count);
             if (copied_) copy_rows(b, i, table, count);
         }
     }
@@ -191,12 +192,12 @@ private:
 
     void compute(const Bundle& b, Index panel) const {
         const Index row = shape_.row(panel), vectors = shape_.vectors(panel);
-        const T* weights = weights_ + b.group * shape_.size() + shape_.offset(panel);
-        const T* bias = bias_ ? bias_ + b.group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
+        const T* weights = w_.weights + b.group * shape_.size() + shape_.offset(panel);
+        const T* bias = w_.bias ? w_.bias + b.group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
         const Index taps = table_taps(), channels = gathered_ ? shape_.rows : g_.channels;
         const Index base = gathered_ || copied_ ? 0 : b.group * g_.channels;
         bool add = false;
-        for_stretches(taps, channels, [&](Index tap, Index tap_count, Index channel, Index channel_count) {
+        for_stretches(taps, channels, [&](Index tap, Index tap_count, Index channel, Index channel_count, bool last) {
             for (Index i = 0; i < b.tiles; i++) {
                 const Index count = b.start[i + 1] - b.start[i];
                 const T* const* in = b.in + b.start[i] * taps + tap * count;
@@ -204,7 +205,8 @@ private:
                     fetch_ahead(b, i + 1, channel, channel_count);
                 find_tile<T>(count, vectors)(
                     {in, tap_count, base + channel, channel_count, weights + (tap * channels + channel) * row,
-                     b.out + b.start[i], panel * shape_.lanes_most, shape_.lanes(panel), add ? nullptr : bias, add});
+                     b.out + b.start[i], panel * shape_.lanes_most, shape_.lanes(panel), add ? nullptr : bias, add,
+                     last && finish_ ? &epilogue_ : nullptr});
             }
             add = true;
         });
@@ -218,9 +220,11 @@ private:
 
     Grid g_;
     PanelShape<T> shape_;
-    const T *x_, *weights_, *bias_;
+    const T* x_;
+    const PackedWeights<T> w_;
+    const Epilogue<T> epilogue_;
+    bool finish_;
     T* y_;
-    bool skip_padding_;
     Scratch<T> zeros_;
     TapTable<T> table_;
     Gather<T> gather_;

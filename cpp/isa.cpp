@@ -1,7 +1,7 @@
 // The kernels for one instruction set (CONVSCOPE_ISA, a namespace) and one element type (CONVSCOPE_ELEMENT).
 // CMake compiles this file once for each pair.
 #include "activation.h"
-#include "conv_forward.h"
+#include "conv.h"
 #include "conv_grad_input.h"
 #include "conv_grad_weight.h"
 #include "linear.h"
@@ -38,7 +38,8 @@ template <class T> double peak(Index rounds) {
 const Functions<CONVSCOPE_ELEMENT>& functions_of(CONVSCOPE_ELEMENT) {
     typedef CONVSCOPE_ELEMENT T;
     static const Functions<T> functions = {
-        conv<T>,          conv_grad_input<T>,   conv_grad_weight<T>,
+        packed_size<T>,   pack_conv<T>,         conv<T>,
+        conv_grad_input<T>,   conv_grad_weight<T>,
         max_pool<T>,      max_pool_grad<T>,     avg_pool<T>,
         avg_pool_grad<T>, channel_sums<T>,      spread<T>,
         batch_norm<T>,    moments<T>,           batch_norm_grad<T>,

@@ -13,7 +13,11 @@ namespace convscope::CONVSCOPE_ISA {
 constexpr Index few_rows = 4;
 
 inline Grid product_grid(Index rows, Index channels, Index k, const Tap* tap) {
-    return {1, 1, rows, channels, channels, 1, rows, 1, 1, 1, tap, 1, rows, k, 1, 1, 0, 0, k, 1};
+    Grid g = {};
+    g.n = g.in_h = g.h = g.out_h = g.taps = g.groups = 1;
+    g.stride_y = g.stride_x = g.out_step_y = g.out_step_x = 1;
+    g.in_w = g.w = g.out_w = rows, g.in_pixel = g.channels = channels, g.out_pixel = g.k = k, g.tap = tap;
+    return g;
 }
 
 template <class T> T dot(const T* a, const T* b, Index count) {
@@ -44,10 +48,11 @@ template <class T> void linear(Index rows, Index in, Index out, const T* x, cons
     const PanelShape<T> shape{in, out};
     Scratch<T> packed(shape.size() + shape.padded_k());
     pack<T>({w, out, in, 1, false, nullptr, 1}, packed.data());
-    if (bias) pad_bias(bias, 1, out, shape.padded_k(), &packed[shape.size()]);
+    T* lanes = &packed[shape.size()];
+    pad_bias(bias, 1, out, shape.padded_k(), lanes);
     const Tap tap{0, 0};
-    GridConv<T>(product_grid(rows, in, out, &tap), x, packed.data(), bias ? &packed[shape.size()] : nullptr, false, y)
-        .run();
+    const PackedWeights<T> weights{Algorithm::direct, false, packed.data(), bias ? lanes : nullptr};
+    GridConv<T>(product_grid(rows, in, out, &tap), x, weights, {}, y).run();
 }
 
 template <class T> void linear_grad_input(Index rows, Index in, Index out, const T* grad, const T* w, T* dx) {
@@ -56,7 +61,7 @@ template <class T> void linear_grad_input(Index rows, Index in, Index out, const
     const Index only = 0;
     pack<T>({w, out, in, 1, true, &only, 1}, packed.data());
     const Tap tap{0, 0};
-    GridConv<T>(product_grid(rows, out, in, &tap), grad, packed.data(), nullptr, false, dx).run();
+    GridConv<T>(product_grid(rows, out, in, &tap), grad, {Algorithm::direct, false, packed.data(), nullptr}, {}, dx).run();
 }
 
 template <class T> void linear_grad_weight(Index rows, Index in, Index out, const T* x, const T* grad, T* dw) {

@@ -13,7 +13,7 @@
 //        ...                  │    │    │
 //     in[tap][P-1] ─► x x ..  └────┴────┘  ─► out[p][0 .. lanes)
 #pragma once
-#include "vector.h"
+#include "epilogue.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
@@ -33,7 +33,22 @@ template <class T> struct TileWork {
     Index first_lane, lanes;  // the output channels written: out[p][first_lane ... first_lane + lanes)
     const T* bias;            // a value for every lane of the panel, or null
     bool add;                 // to what is there
+    const Epilogue<T>* epilogue;  // or null: there are more sums to come, or nothing is left to do
 };
+
+// sums[p][lanes of a panel] to memory, by way of the epilogue.
+template <class T> void write_tile(const TileWork<T>& work, Index pixels, Index row, const T* sums) {
+    for (Index p = 0; p < pixels; p++, sums += row) {
+        T* out = work.out[p] + work.first_lane;
+        for (Index k = 0; k < work.lanes; k += width<T>) {
+            const Index count = smaller<Index>(width<T>, work.lanes - k);
+            Vector<T> v = load(sums + k);
+            if (work.add) v += load_some(out + k, count);
+            if (work.epilogue) v = finish(*work.epilogue, v, out + k, count);
+            store_some(out + k, v, count);
+        }
+    }
+}
 
 template <class T, int P, int V> void tile(const TileWork<T>& work) {
     constexpr int W = width<T>;
@@ -66,7 +81,7 @@ template <class T, int P, int V> void tile(const TileWork<T>& work) {
         unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
             unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += load(work.bias + v * W); });
         });
-    if (work.lanes == V * W) {
+    if (work.lanes == V * W && !work.epilogue) {
         unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
             T* out = work.out[p] + work.first_lane;
             unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
@@ -75,15 +90,11 @@ template <class T, int P, int V> void tile(const TileWork<T>& work) {
         });
         return;
     }
-    T spread[V * W];  // the last panel may be narrower than its vectors
+    T spread[P * V * W];  // the rest is written once, not once for each register
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-        T* out = work.out[p] + work.first_lane;
-        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(spread + v * W, sums[p][v]); });
-        if (work.add)
-            for (Index k = 0; k < work.lanes; k++) out[k] += spread[k];
-        else
-            copy_few(out, spread, work.lanes);
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(spread + (p * V + v) * W, sums[p][v]); });
     });
+    write_tile(work, P, V * W, spread);
 }
 
 template <class T> using Tile = void (*)(const TileWork<T>&);

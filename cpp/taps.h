@@ -27,6 +27,40 @@ struct Grid {
     Index pixels() const { return n * h * w; }
 };
 
+// The forward pass: the grid is the output.
+inline Grid forward_grid(const ConvShape& s, const Tap* taps) {
+    Grid g = {};
+    g.n = s.n, g.in_h = s.h, g.in_w = s.w, g.in_pixel = s.c, g.channels = s.c / s.groups;
+    g.h = g.out_h = s.oh, g.w = g.out_w = s.ow, g.out_pixel = s.k, g.out_step_y = g.out_step_x = 1;
+    g.stride_y = s.stride_y, g.stride_x = s.stride_x, g.taps = s.kernel_y * s.kernel_x, g.tap = taps;
+    g.k = s.k / s.groups, g.groups = s.groups;
+    return g;
+}
+
+inline void forward_taps(const ConvShape& s, Tap* taps) {
+    for (Index u = 0; u < s.kernel_y; u++)
+        for (Index v = 0; v < s.kernel_x; v++) *taps++ = {u * s.dilation_y - s.pad_y, v * s.dilation_x - s.pad_x};
+}
+
+// The input gradient: the pixels of dx whose row is phase_y modulo the stride, and whose column is phase_x, are a grid over
+// the output's gradient that meets some of the taps only: `wanted` says which, `taps` where each of them reads.
+inline Grid phase_grid(const ConvShape& s, Index phase_y, Index phase_x, Tap* taps, Index* wanted) {
+    Grid g = {};
+    for (Index u = s.kernel_y; u-- > 0;)
+        for (Index v = s.kernel_x; v-- > 0;) {
+            const Index down = phase_y + s.pad_y - u * s.dilation_y, across = phase_x + s.pad_x - v * s.dilation_x;
+            if (down % s.stride_y != 0 || across % s.stride_x != 0) continue;
+            taps[g.taps] = {down / s.stride_y, across / s.stride_x};
+            wanted[g.taps++] = u * s.kernel_x + v;
+        }
+    g.n = s.n, g.in_h = s.oh, g.in_w = s.ow, g.in_pixel = s.k, g.channels = s.k / s.groups;
+    g.h = ceil_div(s.h - phase_y, s.stride_y), g.w = ceil_div(s.w - phase_x, s.stride_x);
+    g.stride_y = g.stride_x = 1, g.tap = taps;
+    g.out_h = s.h, g.out_w = s.w, g.out_pixel = s.c, g.out_step_y = s.stride_y, g.out_step_x = s.stride_x;
+    g.out_y = phase_y, g.out_x = phase_x, g.k = s.c / s.groups, g.groups = s.groups;
+    return g;
+}
+
 // Goes over the grid pixels: image by image or, with `images_last`, position by position, so that the
 // pixels of a tile have their taps in the padding in common.
 struct Walk {

@@ -47,6 +47,13 @@ template <class T> CONVSCOPE_INLINE void store(T* p, Vector<T> v) {
 // x in every lane. Subtracting zero changes no number and vanishes; adding zero would not (-0 + 0 is 0).
 template <class T> CONVSCOPE_INLINE Vector<T> broadcast(T x) { return x - Vector<T>{}; }
 
+// For the odd few: a call of memcpy would take longer.
+template <class T> CONVSCOPE_INLINE void copy_few(T* to, const T* from, Index count) {
+    Index i = 0;
+    for (; i + 4 <= count; i += 4) memcpy(to + i, from + i, 4 * sizeof(T));
+    for (; i < count; i++) to[i] = from[i];
+}
+
 // The first n < width elements; zeros in the other lanes.
 template <class T> CONVSCOPE_INLINE Vector<T> load_first(const T* p, Index n) {
     T lanes[width<T>] = {};
@@ -56,14 +63,14 @@ template <class T> CONVSCOPE_INLINE Vector<T> load_first(const T* p, Index n) {
 template <class T> CONVSCOPE_INLINE void store_first(T* p, Vector<T> v, Index n) {
     T lanes[width<T>];
     store(lanes, v);
-    for (Index i = 0; i < n; i++) p[i] = lanes[i];
+    copy_few(p, lanes, n);
 }
 
-// For the odd few: a call of memcpy would take longer.
-template <class T> CONVSCOPE_INLINE void copy_few(T* to, const T* from, Index count) {
-    Index i = 0;
-    for (; i + 4 <= count; i += 4) memcpy(to + i, from + i, 4 * sizeof(T));
-    for (; i < count; i++) to[i] = from[i];
+template <class T> CONVSCOPE_INLINE Vector<T> load_some(const T* p, Index n) {
+    return n >= width<T> ? load(p) : load_first(p, n);
+}
+template <class T> CONVSCOPE_INLINE void store_some(T* p, Vector<T> v, Index n) {
+    n >= width<T> ? store(p, v) : store_first(p, v, n);
 }
 
 // f(Constant<0>), f(Constant<1>), ... written out N times, so that arrays indexed by the constant stay in registers.

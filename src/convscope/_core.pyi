@@ -22,10 +22,18 @@ def get_threads() -> int: ...
 def peak(rounds: int) -> float:
     """Multiply and add in registers alone, on one thread; give the number of float32 multiply-adds."""
 
-def conv2d(
-    x: _Array, weight: _Array, bias: _Array | None, y: _Array,
-    stride: _Pair, padding: _Pads, dilation: _Pair, groups: int,
-) -> None: ...  # fmt: skip
+class _PackedConv:
+    """A convolution with packed weights; activation 0: none, 1: clip to [low, high], 2: leaky, slope low."""
+
+    def __init__(
+        self, weight: _Array, bias: _Array | None, stride: _Pair, padding: _Pads, dilation: _Pair,
+        groups: int, algorithm: int, activation: int, low: float, high: float,
+    ) -> None: ...  # fmt: skip
+    def __call__(self, x: _Array, residual: _Array | None, y: _Array) -> None: ...
+
+class PackedConvFloat(_PackedConv): ...
+class PackedConvDouble(_PackedConv): ...
+
 def conv2d_grad_input(
     grad: _Array, weight: _Array, dx: _Array, stride: _Pair, padding: _Pads, dilation: _Pair, groups: int
 ) -> None: ...

@@ -25,6 +25,7 @@ from convscope.ops.loss import softmax_cross_entropy
 from convscope.ops.lp_pool import global_max_pool2d, global_max_pool2d_grad, lp_pool2d, lp_pool2d_grad
 from convscope.ops.memory import empty_channels_last
 from convscope.ops.norm import batch_norm, batch_norm_grad, batch_norm_train
+from convscope.ops.packed import PackedConv2d
 from convscope.ops.pad import pad2d, pad2d_grad
 from convscope.ops.pool import (
     avg_pool2d,
@@ -82,6 +83,7 @@ from convscope.randomness import Randomness
 
 __all__ = [
     "Core",
+    "PackedConv2d",
     "Randomness",
     "add",
     "avg_pool2d",

@@ -153,7 +153,7 @@ got in_channels=3, groups=1, weight.shape=(16, 1, 5, 5).
     """
     check_arrays("conv2d", x=x, weight=weight, bias=bias)
     check_ndim("conv2d", "x", x, "N, C, H, W")
-    places = _places("conv2d", x.shape, weight, stride, padding, dilation, groups)
+    places = place("conv2d", x.shape, weight, stride, padding, dilation, groups)
     check_length("conv2d", "bias", bias, weight.shape[0], "filter")
     check_algorithm("conv2d", algorithm)
     shape = (x.shape[0], weight.shape[0], *places.output)
@@ -219,7 +219,7 @@ def conv2d_grad_input(
     check_arrays(op, grad=grad, weight=weight)
     check_ndim(op, "grad", grad, "N, C_out, oH, oW")
     shape = image_shape(op, "input_shape", input_shape)
-    places = _places(op, shape, weight, stride, padding, dilation, groups)
+    places = place(op, shape, weight, stride, padding, dilation, groups)
     check_same_shape(op, "grad", grad, (shape[0], weight.shape[0], *places.output), "the output")
     check_algorithm(op, algorithm)
     check_out(op, out, shape, grad.dtype, grad, weight)
@@ -335,9 +335,10 @@ def check_groups(op: str, in_channels: int, out_channels: int, groups: int) -> N
         )
 
 
-def _places(
+def place(
     op: str, shape: tuple[int, ...], weight: Array, stride: Size, padding: Pads, dilation: Size, groups: int
 ) -> Places:
+    """Spell out where filters go on images of `shape` (N, C, H, W), or refuse what does not fit."""
     check_ndim(op, "weight", weight, "C_out, C_in/groups, kH, kW")
     groups = whole(op, "groups", groups, 1)
     if shape[1] != groups * weight.shape[1]:

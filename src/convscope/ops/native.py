@@ -7,7 +7,8 @@ of other strides are copied once. Results have NCHW shapes over channels-last me
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -88,11 +89,16 @@ def _copied(y: Array, out: Array | None) -> Array:
 # ---------------------------------------------------------------- convolution
 
 
-def _direct(algorithm: str) -> None:
+ACTIVATIONS = {"none": 0, "clip": 1, "leaky_relu": 2}
+Packed = _core.PackedConvFloat | _core.PackedConvDouble
+
+
+def _direct(algorithm: str) -> int:
     if algorithm not in ("auto", "direct"):
         raise InvalidValue(
             f"convolution: the compiled core knows the algorithms 'auto' and 'direct'; got {algorithm!r}."
         )
+    return 0
 
 
 def conv2d(
@@ -108,15 +114,76 @@ def conv2d(
     out: Array | None = None,
 ) -> Array:
     """See `convscope.ops.conv2d`."""
-    _direct(algorithm)
-    n, _, h, w = x.shape
-    k, _, kh, kw = weight.shape
-    oh = output_size(h, kh, stride=stride[0], padding=padding[0], dilation=dilation[0])
-    ow = output_size(w, kw, stride=stride[1], padding=padding[1], dilation=dilation[1])
-    y = _target(out, n, oh, ow, k, x.dtype)
-    _core.conv2d(
-        _nhwc(x), _flat(weight), None if bias is None else _flat(bias), y, stride, padding, dilation, groups
+    packed = _pack(weight, bias, stride, padding, dilation, groups, _direct(algorithm), ("none", 0.0, 0.0))
+    return _run_packed(packed, conv_shape(x.shape, weight.shape, stride, padding, dilation), x, None, out)
+
+
+def packed_conv2d(
+    weight: Array,
+    bias: Array | None,
+    shape: tuple[int, ...],
+    *,
+    stride: Pair,
+    padding: Pads,
+    dilation: Pair,
+    groups: int,
+    algorithm: str,
+    activation: tuple[str, float, float],
+    packed: dict[int, Packed],
+) -> Callable[[Array, Array | None, Array | None], Array]:
+    """See `convscope.ops.PackedConv2d`; gives what computes images of `shape`."""
+    method = _direct(algorithm)
+    found = packed.get(method)
+    if found is None:
+        found = packed[method] = _pack(weight, bias, stride, padding, dilation, groups, method, activation)
+    return partial(_run_packed, found, conv_shape(shape, weight.shape, stride, padding, dilation))
+
+
+def _pack(
+    weight: Array,
+    bias: Array | None,
+    stride: Pair,
+    padding: Pads,
+    dilation: Pair,
+    groups: int,
+    method: int,
+    activation: tuple[str, float, float],
+) -> Packed:
+    make = _core.PackedConvFloat if weight.dtype == np.float32 else _core.PackedConvDouble
+    kind, low, high = activation
+    return make(
+        _flat(weight), None if bias is None else _flat(bias), stride, padding, dilation, groups, method,
+        ACTIVATIONS[kind], low, high,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def conv_shape(
+    x: tuple[int, ...], weight: tuple[int, ...], stride: Pair, padding: Pads, dilation: Pair
+) -> tuple[int, int, int, int]:
+    """Give the shape (N, oH, oW, C_out) of a convolution's result, as it lies in memory."""
+    oh, ow = (
+        output_size(
+            x[2 + axis],
+            weight[2 + axis],
+            stride=stride[axis],
+            padding=padding[axis],
+            dilation=dilation[axis],
+        )
+        for axis in (0, 1)
     )
+    return x[0], oh, ow, weight[0]
+
+
+def _run_packed(
+    packed: Packed, shape: tuple[int, int, int, int], x: Array, add: Array | None, out: Array | None
+) -> Array:
+    if out is None:
+        y = np.empty(shape, x.dtype)
+        packed(_nhwc(x), None if add is None else _nhwc(add), y)
+        return y.transpose(NCHW)
+    y = _target(out, *shape, x.dtype)
+    packed(_nhwc(x), None if add is None else _nhwc(add), y)
     return _give(y, out)
 
 

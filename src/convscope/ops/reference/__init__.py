@@ -23,6 +23,9 @@ from convscope.ops.reference.convolution import (
     conv2d_grad_input,
     conv2d_grad_weight,
 )
+from convscope.ops.reference.convolution import (
+    packed_conv2d as packed_conv2d,
+)
 from convscope.ops.reference.dense import (
     batch_norm,
     batch_norm_grad,

@@ -1,0 +1,114 @@
+"""PackedConv2d: the convolution, addition and activation that the ops would do one after the other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from convscope import ops
+from convscope.errors import DtypeError, InvalidValue
+from convscope.ops import PackedConv2d
+from draws import ConvCase, conv_cases, drawn, large_conv_cases
+from tolerance import assert_within, sum_bound
+
+ACTIVATIONS = (None, "relu", ("clip", -0.5, 0.75), ("leaky_relu", 0.25))
+
+
+def activated(y: np.ndarray, activation: object) -> np.ndarray:
+    match activation:
+        case "relu":
+            return np.maximum(y, 0)
+        case ("clip", low, high):
+            return np.clip(y, low, high)
+        case ("leaky_relu", slope):
+            return np.where(y < 0, slope * y, y)
+    return y
+
+
+def compare(case: ConvCase) -> None:
+    """Check against the ops in float64, one after the other; an activation is never steeper than 1."""
+    x, weight, bias, rng = case.arrays()
+    wide = [None if a is None else a.astype(np.float64) for a in (x, weight, bias)]
+    plain = ops.conv2d(*wide, **case.settings, algorithm="direct")
+    size = ops.conv2d(*(None if a is None else np.abs(a) for a in wide), **case.settings, algorithm="direct")
+    add = rng.normal(size=plain.shape).astype(case.dtype)
+    for activation in ACTIVATIONS:
+        layer = PackedConv2d(weight, bias, **case.settings, activation=activation, algorithm="direct")
+        for more in (None, add):
+            expected = activated(plain if more is None else plain + more, activation).astype(case.dtype)
+            bound = sum_bound(
+                weight[0].size + 3, size + (0 if more is None else np.abs(more)), np.dtype(case.dtype)
+            )
+            assert_within(layer(x, add=more), expected, bound, f"{activation}")
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+def test_equals_the_steps_one_after_the_other(core: str) -> None:
+    drawn(60)(given(conv_cases())(compare))()
+
+
+def test_equals_the_steps_on_sizes_that_fill_tiles(core: str) -> None:
+    drawn(20)(given(large_conv_cases())(compare))()
+
+
+@pytest.mark.parametrize(("c", "k", "groups", "kernel"), [(16, 40, 1, 3), (40, 40, 40, 3), (1, 6, 1, 5)])
+def test_serves_images_of_any_size_and_any_out(core: str, c: int, k: int, groups: int, kernel: int) -> None:
+    rng = np.random.default_rng(0)
+    weight = rng.normal(size=(k, c // groups, kernel, kernel)).astype(np.float32)
+    layer = PackedConv2d(weight, padding=1, groups=groups, activation="relu", algorithm="direct")
+    for shape in ((2, c, 9, 7), (1, c, 23, 30), (2, c, 9, 7)):
+        x = rng.normal(size=shape).astype(np.float32)
+        y = layer(x)
+        expected = ops.relu(ops.conv2d(x, weight, padding=1, groups=groups, algorithm="direct"))
+        assert np.array_equal(y, expected)
+        for out in (np.empty_like(y), np.empty(y.shape, np.float32)):  # channels last, and not
+            assert layer(np.ascontiguousarray(x), out=out) is out
+            assert np.array_equal(out, y)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_not_a_number_stays(core: str, activation: object) -> None:
+    x = np.ones((1, 1, 4, 4), np.float32)
+    x[0, 0, 1, 2] = np.nan
+    y = PackedConv2d(np.ones((20, 1, 1, 1), np.float32), activation=activation)(x)
+    assert np.array_equal(np.isnan(y), np.broadcast_to(np.isnan(x), y.shape))
+
+
+def test_an_empty_batch(core: str) -> None:
+    layer = PackedConv2d(np.ones((3, 2, 3, 3), np.float32), activation="relu")
+    assert layer(np.zeros((0, 2, 5, 5), np.float32)).shape == (0, 3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"activation": "tanh"}, "activation must be"),
+        ({"activation": ("clip", 1, 0)}, "low <= high"),
+        ({"activation": ("leaky_relu", float("nan"))}, "activation must be"),
+        ({"algorithm": "fft"}, "algorithm must be"),
+        ({"groups": 3}, "groups must divide"),
+        ({"bias": np.zeros(4, np.float32)}, "bias must have one value"),
+    ],
+)
+def test_refuses_bad_settings(core: str, settings: dict, message: str) -> None:
+    with pytest.raises(InvalidValue, match=message):
+        PackedConv2d(np.zeros((5, 2, 3, 3), np.float32), **settings)
+
+
+def test_refuses_bad_arrays(core: str) -> None:
+    layer = PackedConv2d(np.zeros((5, 2, 3, 3), np.float32))
+    x = np.zeros((1, 2, 6, 6), np.float32)
+    y = layer(x)
+    with pytest.raises(DtypeError, match="one dtype"):
+        layer(x.astype(np.float64))
+    with pytest.raises(DtypeError, match="NumPy array"):
+        layer([[1.0]])
+    with pytest.raises(InvalidValue, match="in_channels"):
+        layer(x[:, :1])
+    with pytest.raises(InvalidValue, match="add must have the shape of the result"):
+        layer(x, add=y[:, :, 1:])
+    with pytest.raises(DtypeError, match="one dtype"):
+        layer(x, add=y.astype(np.float64))
+    with pytest.raises(InvalidValue, match="share memory"):
+        layer(x, add=y, out=y)
