@@ -13,7 +13,7 @@ import convscope as cs
 from convscope.errors import DtypeError, InvalidValue, UnknownName
 from convscope.explain import Familiarity, familiarity, feature_nodes, roc_curve
 from convscope.explain.features import responses
-from convscope.explain.images import as_images
+from convscope.explain.labelled import as_images
 from convscope.explain.neighbours import Space
 from convscope.explain.telling import roc_area
 from convscope.network import Network

@@ -80,7 +80,9 @@ def test_one_node_by_its_name_with_the_strongest_named() -> None:
 
 def test_the_image_is_kept_as_people_see_it() -> None:
     net = cs.models.small_cnn()
-    assert feature_maps(net, cs.data.digits().x[0]).picture is None
+    stretched = feature_maps(net, cs.data.digits().x[0]).picture
+    assert stretched is not None
+    assert (stretched.min(), stretched.max()) == (0, 255)
     net.input = cs.network.ImageInput(size=(8, 8), channels="L", mean=20, scale=0.5)
     image = np.arange(64, dtype=np.uint8).reshape(8, 8)
     picture = feature_maps(net, image).picture

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from convscope.data.source import check_whole
 from convscope.errors import InvalidValue, UnknownName, nearest_names
-from convscope.explain.images import Images, Progress, as_images
+from convscope.explain.labelled import Images, Progress, as_images
 from convscope.explain.partial import Tail
 from convscope.network import Network, scores_of
 from convscope.result import Result

@@ -10,7 +10,7 @@ import numpy as np
 from convscope.data.source import check_whole
 from convscope.errors import InvalidValue
 from convscope.explain.ablation import class_index
-from convscope.explain.images import as_images
+from convscope.explain.labelled import as_images
 from convscope.explain.ledgers import LedgerEntry, ledger
 from convscope.explain.naming import maker_of, name_of
 from convscope.network import Activations, Network, scores_of

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convscope.data.source import check_whole
 from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.explain.features import checked_nodes, responses
-from convscope.explain.images import Images, Progress, as_images
+from convscope.explain.labelled import Images, Progress, as_images
 from convscope.explain.naming import maker_of, name_of
 from convscope.explain.neighbours import Space
 from convscope.explain.telling import RocCurve, roc_area, roc_curve

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import InvalidValue, UnknownName, nearest_names
-from convscope.explain.images import Images, Progress
+from convscope.explain.labelled import Images, Progress
 from convscope.network import Network
 from convscope.network.graph import consumers
 

@@ -14,6 +14,7 @@ from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.explain.features import checked_nodes
 from convscope.explain.naming import maker_of, name_of
 from convscope.explain.run import run_one
+from convscope.explain.shown import shown
 from convscope.network import Activations, Network
 from convscope.result import Result
 
@@ -75,7 +76,8 @@ class FeatureMaps(Result):
     scale : str
         How pictures scale the maps: "layer", one scale for all maps of a node, or "map", one for each.
     picture : ndarray of shape (H, W, 3), uint8, or None
-        The image as people see it; None where the network does not say how an image is prepared.
+        The image as people see it: its preparation undone, or from its least to its largest value where
+        the network does not say how images are prepared. None if the input is no image.
     preparation : tuple of str
         What was done to the image before the network saw it, such as a resizing.
     """
@@ -153,7 +155,7 @@ def feature_maps(
         tuple(net.classes),
         title,
         scale,
-        None if net.input is None else net.input.pixels(activations[net.input_name][0]),
+        shown(net, activations[net.input_name][0]) if len(net.input_shape) == 3 else None,
         activations.preparation,
     )
 

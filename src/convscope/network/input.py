@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from convscope.errors import DtypeError, FileError, InvalidValue, nearest_names
 from convscope.layers.base import Array, Shape
@@ -181,31 +180,29 @@ class ImageInput:
         mean, scale = (np.asarray(v, np.float32).reshape(-1, 1, 1) for v in (self.mean, self.scale))
         return Prepared(np.ascontiguousarray((pixels - mean) * scale)[None], tuple(steps))
 
-    def pixels(self, array: Array) -> npt.NDArray[np.uint8]:
-        """Give back the picture that a prepared image shows: the arithmetic undone, in red, green, blue.
+    def pixels(self, array: Array) -> Array:
+        """Turn a prepared array back into a picture: uint8 (H, W, 3), or (H, W) for "L".
 
         Parameters
         ----------
         array : ndarray of shape (C, H, W)
-            What the network takes; values that no pixel has are clipped to 0 and 255.
-
-        Returns
-        -------
-        uint8 ndarray of shape (H, W, 3)
+            As `prepare` gives it, without the batch axis; values outside 0 to 255 are clipped.
 
         Examples
         --------
         >>> rule = ImageInput(channels="BGR", mean=(104, 117, 123), scale=1.0)
-        >>> image = np.array([[[255, 128, 0]]], np.uint8)
-        >>> rule.pixels(rule.prepare(image)[0]).tolist()
-        [[[255, 128, 0]]]
+        >>> image = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+        >>> bool((rule.pixels(rule.prepare(image)[0]) == image).all())
+        True
         """
         mean, scale = (np.asarray(v, np.float64).reshape(-1, 1, 1) for v in (self.mean, self.scale))
-        levels = np.clip(np.rint(np.nan_to_num(np.asarray(array, np.float64)) / scale + mean), 0, 255)
-        if self.channels == "BGR":
-            levels = levels[::-1]
-        shown = np.moveaxis(levels.astype(np.uint8), 0, -1)
-        return np.ascontiguousarray(np.repeat(shown, 3, axis=-1) if self.channels == "L" else shown)
+        divisor = np.where(scale == 0, 1, scale)  # a scale of 0 leaves nothing to turn back: the mean
+        pixels: Array = np.clip(np.rint(np.asarray(array, np.float64) / divisor + mean), 0, 255)
+        pixels = pixels.astype(np.uint8)
+        if self.channels == "L":
+            return np.asarray(pixels[0])
+        ordered = pixels[::-1] if self.channels == "BGR" else pixels
+        return np.ascontiguousarray(ordered.transpose(1, 2, 0))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the settings as plain Python, for JSON."""

@@ -1,4 +1,4 @@
-"""Many images, a few at a time, in whatever form they come."""
+"""Many images, with their labels where there are any, a few at a time."""
 
 from __future__ import annotations
 
