@@ -51,6 +51,11 @@ _HOMES = {
     "trace": "convscope.explain",
     "Inspection": "convscope.inspection",
     "inspect": "convscope.inspection",
+    "deconvnet": "convscope.explain",
+    "grad_cam": "convscope.explain",
+    "occlusion": "convscope.explain",
+    "saliency": "convscope.explain",
+    "top_patches": "convscope.explain",
 }
 _MODULES = (
     "data",
@@ -85,11 +90,16 @@ if TYPE_CHECKING:
     from convscope.explain import ablate as ablate
     from convscope.explain import composite_kernel as composite_kernel
     from convscope.explain import familiarity as familiarity
+    from convscope.explain import deconvnet as deconvnet
     from convscope.explain import feature_maps as feature_maps
+    from convscope.explain import grad_cam as grad_cam
     from convscope.explain import kernel_table as kernel_table
     from convscope.explain import ledger as ledger
     from convscope.explain import local_kernel as local_kernel
+    from convscope.explain import occlusion as occlusion
     from convscope.explain import receptive_field as receptive_field
+    from convscope.explain import saliency as saliency
+    from convscope.explain import top_patches as top_patches
     from convscope.explain import trace as trace
     from convscope.explain import workbook as workbook
     from convscope.formats import from_torch as from_torch

@@ -5,17 +5,26 @@ one that the engine really used.
 """
 
 from convscope.explain.ablation import Ablation, Measured, ablate
+from convscope.explain.attribution import Settings, attributions
 from convscope.explain.carrying import Carriers, carriers
+from convscope.explain.class_maps import GradCam, class_maps, grad_cam
 from convscope.explain.composite import CompositeKernel, composite_kernel
+from convscope.explain.deconvolution import Deconvnet, deconvnet
 from convscope.explain.familiar import FamiliarFeature, Familiarity, NodeFamiliarity, familiarity
 from convscope.explain.features import feature_nodes
 from convscope.explain.from_image import SeenFromImage, seen_from_image
 from convscope.explain.gradient import GradientTrace
+from convscope.explain.images import open_images
 from convscope.explain.kernel_tables import KernelTables, kernel_table
 from convscope.explain.ledgers import Ledger, LedgerEntry, ledger
 from convscope.explain.linearised import LocalKernel, local_kernel
 from convscope.explain.maps import FeatureMaps, NodeMaps, feature_maps
+from convscope.explain.occluding import Occlusion, occlusion
+from convscope.explain.patches import PatchTables, TopPatches, top_patches
 from convscope.explain.receptive import EffectiveField, GaussianFit, NodeField, receptive_field
+from convscope.explain.saliency_maps import Saliency, saliency
+from convscope.explain.sanity import Sanity, SanityStage, check_sanity
+from convscope.explain.target import Target, find_target
 from convscope.explain.telling import RocCurve, roc_curve
 from convscope.explain.tracing import After, Trace, trace
 from convscope.explain.ways import ConvolutionForms, Form, convolution_forms
@@ -29,12 +38,14 @@ __all__ = [
     "Carriers",
     "CompositeKernel",
     "ConvolutionForms",
+    "Deconvnet",
     "EffectiveField",
     "FamiliarFeature",
     "Familiarity",
     "FeatureMaps",
     "Form",
     "GaussianFit",
+    "GradCam",
     "GradientTrace",
     "KernelTables",
     "Ledger",
@@ -44,25 +55,43 @@ __all__ = [
     "NodeFamiliarity",
     "NodeField",
     "NodeMaps",
+    "Occlusion",
+    "PatchTables",
     "RocCurve",
+    "Saliency",
+    "Sanity",
+    "SanityStage",
     "SeenFromImage",
+    "Settings",
+    "Target",
+    "TopPatches",
     "Trace",
     "Windows",
     "Workbook",
     "ablate",
+    "attributions",
     "carriers",
+    "check_sanity",
+    "class_maps",
     "composite_kernel",
     "convolution_forms",
+    "deconvnet",
     "draw_windows",
     "familiarity",
     "feature_maps",
     "feature_nodes",
+    "find_target",
+    "grad_cam",
     "kernel_table",
     "ledger",
     "local_kernel",
+    "occlusion",
+    "open_images",
     "receptive_field",
     "roc_curve",
+    "saliency",
     "seen_from_image",
+    "top_patches",
     "trace",
     "workbook",
 ]

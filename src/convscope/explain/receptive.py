@@ -17,7 +17,7 @@ from convscope.layers import Layer
 from convscope.network import Activations, Address, Network, parse_address
 from convscope.result import Result
 
-__all__ = ["EffectiveField", "GaussianFit", "NodeField", "receptive_field"]
+__all__ = ["EffectiveField", "GaussianFit", "NodeField", "cell_spans", "field_box", "receptive_field"]
 
 _CHOOSING = ("ArgMax", "GlobalMaxPool2d", "MaxPool2d", "MaxPoolNd", "Maximum", "Minimum", "Where")
 
@@ -162,7 +162,7 @@ def receptive_field(net: Network, at: str, images: Any = None, *, seed: int = 0)
         )
     address = parse_address(at, net.shapes())
     cell = _cell(address, shapes[address.node], rank)
-    spans = [_spans(net, shapes, address.node, axis) for axis in range(rank)]
+    spans = [cell_spans(net, shapes, address.node, axis) for axis in range(rank)]
     seen = _seen(net, shapes, address.node, cell)
     start = tuple(_first(first) for first, _ in spans)
     box = tuple(_span(first[i], last[i]) for (first, last), i in zip(spans, cell, strict=True))
@@ -216,7 +216,39 @@ def _stride(first: NDArray[np.float64]) -> float:
     return int(stride) if stride == int(stride) else stride
 
 
-def _spans(
+def field_box(
+    net: Network, node: str, place: tuple[int, ...], image: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """Give a cell's receptive field as top, left, bottom, right in input pixels, the last two exclusive.
+
+    It may reach beyond the image; (0, 0, 0, 0) if the cell depends on no pixel.
+
+    Parameters
+    ----------
+    net : Network
+    node : str
+    place : tuple of int
+        The cell, without the batch axis.
+    image : (C, H, W)
+        Of the input.
+
+    Examples
+    --------
+    >>> import convscope as cs
+    >>> field_box(cs.models.lenet5(), "conv2", (0, 1, 0), (1, 28, 28))
+    (2, 0, 16, 14)
+    """
+    shapes = {name: shape[1:] for name, shape in net.shapes(image).items()}
+    cell = place[1:] if len(place) == 3 else (0, 0)
+    ends = []
+    for axis in (0, 1):
+        first, last = cell_spans(net, shapes, node, axis)
+        ends.append(_span(first[cell[axis]], last[cell[axis]]))
+    (top, bottom), (left, right) = ends
+    return top, left, bottom + 1, right + 1
+
+
+def cell_spans(
     net: Network, shapes: dict[str, tuple[int, ...]], node: str, axis: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give for every cell of a node along one axis the first and last pixel, padding included."""

@@ -214,6 +214,7 @@ class Network:
         *,
         parameters: bool | None = None,
         inputs: bool = True,
+        to: Iterable[str] | None = None,
     ) -> Gradients:
         """Carry gradients back from any nodes.
 
@@ -230,6 +231,9 @@ class Network:
             since under the others they mean nothing.
         inputs : bool
             Whether the pass goes down to the input; False stops at the first parameters, as training does.
+        to : names, optional
+            The nodes (or the input) whose gradients are wanted: the pass goes no further, and gives these
+            alone, which needs less time and memory.
 
         Raises
         ------
@@ -243,7 +247,8 @@ class Network:
             grads,
             rule,
             parameters=rule == "gradient" if parameters is None else parameters,
-            wanted=self._wanted(inputs),
+            wanted=self._wanted(inputs) if to is None else self._between(to),
+            keep=None if to is None else frozenset(to),
         )
 
     def predict(self, x: Any, *, batch_size: int = 64) -> Array:
@@ -373,6 +378,20 @@ class Network:
             if name not in known:
                 raise UnknownName(f"Network.run: keep names no node {name!r}; {nearest_names(name, known)}.")
         return frozenset((*names, *self.outputs))
+
+    def _between(self, to: Iterable[str]) -> frozenset[str]:
+        """The names that a gradient passes on its way to any of `to`, these included."""
+        known = (self.input_name, *self.more_inputs, *self._nodes)
+        passed = set(to)
+        for name in passed:
+            if name not in known:
+                raise UnknownName(
+                    f"Network.backward: to names no node {name!r}; {nearest_names(name, known)}."
+                )
+        for node in self._nodes.values():
+            if passed.intersection(node.inputs):
+                passed.add(node.name)
+        return frozenset(passed)
 
     def _wanted(self, inputs: bool) -> frozenset[str]:
         """The names whose gradient is of use: with parameters at or above them, or all."""

@@ -69,8 +69,12 @@ def backward(
     *,
     parameters: bool,
     wanted: frozenset[str],
+    keep: frozenset[str] | None = None,
 ) -> Gradients:
-    """Carry the gradients of `seeds` back to every name in `wanted`, and to the parameters."""
+    """Carry the gradients of `seeds` back to every name in `wanted`, and to the parameters.
+
+    With `keep` only the gradients of these names are given; the others are let go on the way.
+    """
     check_rule(rule)
     if not activations.caches:
         raise InvalidValue("Network.backward: the run must have kept everything; run with keep='all'.")
@@ -91,7 +95,8 @@ def backward(
             wants_parameters=parameters,
             wants_input=wants_input,
         )
-        grad_inputs, own = node.layer.backward(grads[node.name], activations.caches[node.name], rule, context)
+        grad = grads[node.name] if keep is None or node.name in keep else grads.pop(node.name)
+        grad_inputs, own = node.layer.backward(grad, activations.caches[node.name], rule, context)
         if parameters:
             found.update({f"{node.name}.{name}": grad for name, grad in own.items()})
         if grad_inputs is None or not wants_input:
@@ -100,6 +105,8 @@ def backward(
         for name, part in zip(node.inputs, parts, strict=True):
             if name in wanted:
                 grads[name] = part if name not in grads else sums.add(name, grads[name], part)
+    if keep is not None:
+        grads = {name: grad for name, grad in grads.items() if name in keep}
     inputs = {name: grads.pop(name) for name in sources if name in grads}
     return Gradients(grads, inputs, found)
 

@@ -1,0 +1,253 @@
+"""Grad-CAM: which places of a late map speak for a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope import ops
+from convscope.errors import InvalidValue, UnknownName, nearest_names
+from convscope.explain.run import run_one
+from convscope.explain.sanity import Sanity, check_sanity
+from convscope.explain.shown import shown
+from convscope.explain.target import Target, find_target, find_targets, seed_of, values_of
+from convscope.network import Activations, Network
+from convscope.result import Result
+
+__all__ = ["GradCam", "class_maps", "grad_cam", "last_map"]
+
+Array = NDArray[Any]
+
+# what lies between the last convolution's maps and the scores and only gathers them
+_GATHERING = (
+    "AvgPool2d",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool2d",
+    "GlobalMaxPool2d",
+    "LpPool2d",
+    "MaxPool2d",
+    "Reshape",
+)
+_NORMS = ("BatchNorm", "LocalResponseNorm")
+
+
+@dataclass(frozen=True, eq=False)
+class GradCam(Result):
+    """Where in a late map the evidence for a class lies.
+
+    Attributes
+    ----------
+    map : ndarray of shape (H, W)
+        At the size of the input, interpolated (bilinear); not negative.
+    coarse : ndarray of shape (h, w)
+        As it was computed: one value for each cell of the node.
+    node : str
+        The node whose maps were weighed.
+    weights : ndarray of shape (channels,)
+        How much each channel counts.
+    target, label : str
+        The cell that is explained, and the class's name.
+    value : float
+        The target's value.
+    plus_plus : bool
+    pixels : ndarray of shape (H, W, 3), uint8
+        The image.
+    preparation : tuple of str
+        What was done to the image before the network saw it.
+    """
+
+    map: Array
+    coarse: Array
+    node: str
+    weights: Array
+    target: str
+    label: str
+    value: float
+    plus_plus: bool
+    pixels: NDArray[np.uint8] = field(repr=False)
+    preparation: tuple[str, ...] = ()
+    _check: Callable[[], Sanity] | None = field(default=None, repr=False)
+
+    @cached_property
+    def sanity(self) -> Sanity:
+        """The same view under cascading randomisation of the weights; made when first read."""
+        assert self._check is not None
+        return self._check()
+
+
+def grad_cam(
+    net: Network,
+    image: Any,
+    target: int | str | None = None,
+    node: str | None = None,
+    *,
+    plus_plus: bool = False,
+    algorithm: str = "direct",
+) -> GradCam:
+    """Weigh the maps of a late layer by how much each speaks for a class, add them up, keep what is positive.
+
+    Parameters
+    ----------
+    net : Network
+    image : path, PIL image or ndarray
+        As `net.input` prepares it; a float (C, H, W) or (1, C, H, W) is used untouched.
+    target : int, str, optional
+        A class by number or name, or an address as in `saliency`. Without it the class that is answered.
+    node : str, optional
+        Whose maps are weighed. Without it the last maps of convolutions (after their rectifier, before
+        pooling) that the classes' own layer reads.
+    plus_plus : bool
+        Weigh as Grad-CAM++ does, for several objects of a class in one image.
+    algorithm : {"direct", "auto", "winograd"}
+        How convolutions are computed.
+
+    Raises
+    ------
+    UnknownName, InvalidValue
+        If the node or target does not exist, the node has no maps, or the target does not depend on it.
+
+    References
+    ----------
+    Selvaraju et al. (2017), Grad-CAM, equations 1 and 2.
+    Chattopadhay, Sarkar, Howlader and Balasubramanian (2018), Grad-CAM++, equations 10 and 19.
+
+    Examples
+    --------
+    >>> import convscope as cs
+    >>> view = grad_cam(cs.models.small_cnn(), cs.data.digits().x[0], 3)
+    >>> view.node, view.coarse.shape, view.map.shape
+    ('relu2', (4, 4), (8, 8))
+    """
+    activations = run_one(net, image, "grad_cam", algorithm)
+    x = activations[net.input_name]
+    cell = find_target(net, target, activations, "grad_cam")
+    node = _node(net, node, cell, activations)
+    coarse, weights = _weighed(net, activations, [cell], node, plus_plus)
+
+    def again(other: Network) -> Array:
+        run = other.run(x, algorithm=algorithm)
+        return enlarged(_weighed(other, run, [cell], node, plus_plus)[0][0], x.shape[2:])
+
+    large = enlarged(coarse[0], x.shape[2:])
+    return GradCam(
+        map=large,
+        coarse=coarse[0],
+        node=node,
+        weights=weights[0],
+        target=cell.address,
+        label=cell.label,
+        value=float(values_of([cell], activations)[0]),
+        plus_plus=plus_plus,
+        pixels=shown(net, x[0]),
+        preparation=activations.preparation,
+        _check=partial(check_sanity, net, again, cell.node, original=large),
+    )
+
+
+def class_maps(
+    net: Network,
+    images: Any,
+    target: Any = None,
+    node: str | None = None,
+    *,
+    plus_plus: bool = False,
+    algorithm: str = "direct",
+) -> Array:
+    """Give the coarse Grad-CAM maps of many images at once, (N, h, w); see `grad_cam`.
+
+    Examples
+    --------
+    >>> import convscope as cs
+    >>> class_maps(cs.models.small_cnn(), cs.data.digits().x[:3], 3).shape
+    (3, 4, 4)
+    """
+    activations = net.run(images, algorithm=algorithm)
+    cells = find_targets(net, target, activations, "grad_cam")
+    node = _node(net, node, cells[0], activations)
+    return _weighed(net, activations, cells, node, plus_plus)[0]
+
+
+def last_map(net: Network, target: str) -> str | None:
+    """Name the node of the last maps before a node's own layer, before any pooling; None if there are none.
+
+    Examples
+    --------
+    >>> import convscope as cs
+    >>> last_map(cs.models.lenet5(), "fc3")
+    'relu2'
+    """
+    shapes = net.shapes()
+    before = _before(net, target)
+    weighted = [name for name in before if net.nodes[name].layer.parameters]
+    # the classes' own layer is the last one with weights: what it makes are classes, not features
+    reads = _before(net, weighted[-1])[:-1] if weighted else []
+    maps = [name for name in reads if len(shapes[name]) == 4 and shapes[name][2] * shapes[name][3] > 1]
+    if not maps:
+        return None
+    name = found = maps[-1]
+    while net.nodes[name].layer.kind in (*_GATHERING, *_NORMS) and net.nodes[name].inputs[0] in net.nodes:
+        gathers = net.nodes[name].layer.kind in _GATHERING
+        name = net.nodes[name].inputs[0]
+        found = name if gathers else found
+    return found
+
+
+def enlarged(coarse: Array, size: Sequence[int]) -> Array:
+    """Bring a coarse map to a size, bilinear, the corners of pixels aligned as PyTorch does by default."""
+    return np.asarray(ops.resize2d(coarse[None, None], (int(size[0]), int(size[1])), mode="bilinear")[0, 0])
+
+
+def _node(net: Network, node: str | None, cell: Target, activations: Activations) -> str:
+    chosen = last_map(net, cell.node) if node is None else node
+    if chosen is None:
+        raise InvalidValue(
+            f"grad_cam: there must be maps of more than one cell before {cell.node!r}; this network has none."
+        )
+    if chosen not in net.nodes:
+        raise UnknownName(f"grad_cam: there is no node {chosen!r}; {nearest_names(chosen, net.nodes)}.")
+    if activations[chosen].ndim != 4:
+        raise InvalidValue(
+            f"grad_cam: node must have maps (C, H, W); {chosen!r} gives {activations[chosen].shape[1:]}."
+        )
+    if chosen not in _before(net, cell.node):
+        raise InvalidValue(f"grad_cam: {cell.node!r} does not depend on {chosen!r}; name a node before it.")
+    return chosen
+
+
+def _before(net: Network, node: str) -> list[str]:
+    """Name the nodes that a node depends on, itself last, in order."""
+    found = {node}
+    for name in reversed([*net.nodes]):
+        if name in found:
+            found.update(net.nodes[name].inputs)
+    return [name for name in net.nodes if name in found]
+
+
+def _weighed(
+    net: Network, activations: Activations, cells: list[Target], node: str, plus_plus: bool
+) -> tuple[Array, Array]:
+    """Give the maps (N, h, w) and the weights (N, channels)."""
+    seeds = seed_of(cells, activations)
+    maps = activations[node]
+    found = net.backward(activations, seeds, parameters=False, to=(node,)).nodes.get(node)
+    grad = np.zeros_like(maps) if found is None else found
+    weights = _plus_plus(maps, grad) if plus_plus else grad.mean(axis=(2, 3))
+    return np.maximum((weights[:, :, None, None] * maps).sum(axis=1), 0), weights
+
+
+def _plus_plus(maps: Array, grad: Array) -> Array:
+    """Weigh the positive gradients by alpha = g^2 / (2 g^2 + g^3 * sum of the map).
+
+    Equation 19, for a score behind an exponential: its factor exp(score) is one for all channels and is
+    left out, so that the map has no scale of its own.
+    """
+    square, cube = grad**2, grad**3
+    below = 2 * square + cube * maps.sum(axis=(2, 3), keepdims=True)
+    alpha = np.divide(square, below, out=np.zeros_like(grad), where=below != 0)
+    return np.asarray((alpha * np.maximum(grad, 0)).sum(axis=(2, 3)))

@@ -1,0 +1,136 @@
+"""Deconvnet: what in the image made one cell fire, by running the network backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.errors import InvalidValue
+from convscope.explain.receptive import field_box
+from convscope.explain.run import run_one
+from convscope.explain.sanity import Sanity, check_sanity
+from convscope.explain.shown import shown
+from convscope.explain.target import Target, find_target, seed_of, values_of
+from convscope.network import Activations, Network
+from convscope.result import Result
+
+__all__ = ["Deconvnet", "deconvnet"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Deconvnet(Result):
+    """The pattern in the image that a cell's activation is projected back to.
+
+    Attributes
+    ----------
+    array : ndarray of shape (C, H, W)
+        In the units of the input times weights, linear in the cell's value.
+    at : str
+        The cell.
+    label : str
+        The class's name; "" where the cell is no class score.
+    value : float
+        The cell's value, which the projection begins with.
+    box : (int, int, int, int)
+        Top, left, bottom, right of the cell's receptive field in input pixels, the last two beyond its
+        last pixel; it may reach beyond the image.
+    pixels : ndarray of shape (H, W, 3), uint8
+        The image.
+    preparation : tuple of str
+        What was done to the image before the network saw it.
+    """
+
+    array: Array
+    at: str
+    label: str
+    value: float
+    box: tuple[int, int, int, int]
+    pixels: NDArray[np.uint8] = field(repr=False)
+    preparation: tuple[str, ...] = ()
+    _check: Callable[[], Sanity] | None = field(default=None, repr=False)
+
+    @cached_property
+    def sanity(self) -> Sanity:
+        """The same view under cascading randomisation of the weights; made when first read."""
+        assert self._check is not None
+        return self._check()
+
+    @property
+    def map(self) -> Array:
+        """The array with its channels added up, (H, W)."""
+        return np.asarray(self.array.sum(axis=0))
+
+
+def deconvnet(
+    net: Network, image: Any, at: int | str | None = None, *, algorithm: str = "direct"
+) -> Deconvnet:
+    """Project one cell's activation back to the pixels (Zeiler and Fergus 2013).
+
+    All other cells of the layer are set to zero, and the activation goes back through the layers: max
+    pooling puts each value where its maximum was (the switches), a rectifier lets through what is
+    positive, and a convolution uses its own filters, transposed. Biases take no part.
+
+    Parameters
+    ----------
+    net : Network
+    image : path, PIL image or ndarray
+        As `net.input` prepares it; a float (C, H, W) or (1, C, H, W) is used untouched.
+    at : int, str, optional
+        'conv2[3]' is channel 3's strongest cell at this image, 'conv2[3,5,7]' that cell; a class number or
+        name is its score. Without it the class that the network answers.
+    algorithm : {"direct", "auto", "winograd"}
+        How convolutions are computed.
+
+    Raises
+    ------
+    InvalidValue, UnknownName
+        If there is no such cell, or the image is not one image.
+
+    References
+    ----------
+    Zeiler and Fergus (2013), Visualizing and understanding convolutional networks, section 2.1.
+
+    Examples
+    --------
+    >>> import convscope as cs
+    >>> net, digit = cs.models.small_cnn(), cs.data.digits().x[0]
+    >>> view = deconvnet(net, digit, "conv2[5]")
+    >>> view.at, view.box, view.array.shape
+    ('conv2[5,0,2]', (-4, 0, 6, 10), (1, 8, 8))
+    """
+    activations = run_one(net, image, "deconvnet", algorithm)
+    if activations[net.input_name].ndim != 4:
+        raise InvalidValue(f"deconvnet: the network must take images; it takes {net.input_shape}.")
+    cell = find_target(net, at, activations, "deconvnet")
+    array = project_back(net, activations, [cell])[0]
+    x = activations[net.input_name]
+
+    def again(other: Network) -> Array:
+        return np.asarray(project_back(other, other.run(x, algorithm=algorithm), [cell])[0])
+
+    return Deconvnet(
+        array=array,
+        at=cell.address,
+        label=cell.label,
+        value=float(values_of([cell], activations)[0]),
+        box=field_box(net, cell.node, cell.place, x.shape[1:]),
+        pixels=shown(net, x[0]),
+        preparation=activations.preparation,
+        _check=partial(check_sanity, net, again, cell.node, original=array),
+    )
+
+
+def project_back(net: Network, activations: Activations, cells: list[Target]) -> Array:
+    """Project each image's cell back to the input, (N, C, H, W), beginning with the cell's value."""
+    seeds = seed_of(cells, activations)
+    values = values_of(cells, activations)
+    seeds = {name: seed * values.reshape(-1, *(1,) * (seed.ndim - 1)) for name, seed in seeds.items()}
+    found = net.backward(activations, seeds, "deconvnet", parameters=False, to=(net.input_name,))
+    return found.inputs.get(net.input_name, np.zeros_like(activations[net.input_name]))

@@ -1,0 +1,174 @@
+"""Does a view depend on what was learned? The sanity check of Adebayo et al. (2018).
+
+The weights are replaced by random ones, layer by layer from the output down, each time more of them
+(cascading randomisation); after each step the view is made again. A view that still looks the same
+shows the image or the architecture, and not what the network has learned.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.explain.similarity import rank_correlation, structural_similarity
+from convscope.network import Network
+from convscope.result import Result
+
+__all__ = ["MOST_ALIKE", "Sanity", "SanityStage", "check_sanity"]
+
+Array = NDArray[Any]
+
+#: A view whose rank correlation with the one before is above this after half of the layers are random has
+#: not changed.
+MOST_ALIKE = 0.5
+
+
+@dataclass(frozen=True)
+class SanityStage(Result):
+    """One step of the cascade.
+
+    Attributes
+    ----------
+    layers : tuple of str
+        The layers that were made random at this step; those of the steps before stay random.
+    rank : float
+        Spearman's correlation of the signed maps, the channels added up.
+    rank_absolute : float
+        The same of the magnitudes, the channels' magnitudes added up.
+    ssim : float
+        Structural similarity of the magnitudes, each map scaled to [0, 1].
+    """
+
+    layers: tuple[str, ...]
+    rank: float
+    rank_absolute: float
+    ssim: float
+
+
+@dataclass(frozen=True, eq=False)
+class Sanity(Result):
+    """How a view changes while the weights are replaced by random ones, from the output down.
+
+    Attributes
+    ----------
+    stages : tuple of SanityStage
+        In the order of the cascade; after the last all layers are random.
+    maps : ndarray of shape (stages + 1, H, W)
+        The view before (first) and after each step, the channels added up.
+    depends : bool
+        Whether the view depends on what was learned.
+    verdict : str
+        One sentence, with the numbers that decide.
+    """
+
+    stages: tuple[SanityStage, ...]
+    maps: Array
+    depends: bool
+    verdict: str
+
+
+def check_sanity(
+    net: Network,
+    view: Callable[[Network], Array],
+    node: str,
+    *,
+    original: Array | None = None,
+    stages: int = 10,
+    seed: int = 0,
+) -> Sanity:
+    """Make a view again and again while more and more layers are random.
+
+    Parameters
+    ----------
+    net : Network
+        It is copied, not changed.
+    view : callable
+        Takes a network and gives the view's array (H, W) or (C, H, W).
+    node : str
+        What the view explains: only layers before it are made random.
+    original : ndarray, optional
+        The view of `net` itself, where it is known.
+    stages : int
+        At most so many steps; deeper networks lose several layers at a step.
+    seed : int
+        Of the random weights, normal with variance 2 / fan-in (He et al. 2015); biases become 0, norms
+        become what they are before training.
+
+    References
+    ----------
+    Adebayo, Gilmer, Muelly, Goodfellow, Hardt and Kim (2018), Sanity checks for saliency maps.
+    """
+    first = np.asarray(view(net) if original is None else original)
+    random = net.copy()
+    groups = _groups(net, node, stages)
+    found, maps = [], [_signed(first)]
+    for layers in groups:
+        for name in layers:
+            _randomise(random, name, seed)
+        now = np.asarray(view(random))
+        maps.append(_signed(now))
+        found.append(
+            SanityStage(
+                layers,
+                rank_correlation(_signed(first), _signed(now)),
+                rank_correlation(_magnitude(first), _magnitude(now)),
+                structural_similarity(_magnitude(first), _magnitude(now)),
+            )
+        )
+    depends, verdict = _verdict(found)
+    return Sanity(tuple(found), np.stack(maps), depends, verdict)
+
+
+def _verdict(stages: list[SanityStage]) -> tuple[bool, str]:
+    if not stages:
+        return False, "No layer with weights lies before it: it depends on nothing that was learned."
+    late = stages[len(stages) // 2 :]
+    rank = float(np.mean([stage.rank for stage in late]))
+    after = "after the upper half of the layers, and more, were made random"
+    if rank > MOST_ALIKE:
+        return False, (
+            f"It does not depend on what was learned: {after}, its rank correlation with the view before is "
+            f"still {rank:.2f} on average."
+        )
+    return True, (
+        f"It depends on what was learned: {after}, its rank correlation with the view before is only "
+        f"{rank:.2f} on average."
+    )
+
+
+def _groups(net: Network, node: str, stages: int) -> list[tuple[str, ...]]:
+    """Share the layers with weights that lie before a node, from it down, among at most so many steps."""
+    before = {node}
+    for name in reversed([*net.nodes]):
+        if name in before:
+            before.update(net.nodes[name].inputs)
+    layers = [name for name in reversed([*net.nodes]) if name in before and net.nodes[name].layer.parameters]
+    parts = np.array_split(np.array(layers, object), min(stages, len(layers))) if layers else []
+    return [tuple(str(name) for name in part) for part in parts]
+
+
+def _randomise(net: Network, name: str, seed: int) -> None:
+    """Replace a layer's parameters by those it might have before training."""
+    layer = net.nodes[name].layer
+    for key, array in layer.parameters.items():
+        if array.ndim < 2:
+            array[...] = 1 if layer.statistics and key == "weight" else 0
+            continue
+        rng = np.random.default_rng((seed, zlib.crc32(f"{name}.{key}".encode())))
+        fan_in = int(np.prod(array.shape[1:]))
+        array[...] = rng.normal(0, np.sqrt(2 / fan_in), array.shape)
+    for key, array in layer.statistics.items():
+        array[...] = 1 if key == "running_var" else 0
+
+
+def _signed(values: Array) -> Array:
+    return values if values.ndim == 2 else values.sum(axis=0)
+
+
+def _magnitude(values: Array) -> Array:
+    return np.abs(values) if values.ndim == 2 else np.abs(values).sum(axis=0)
