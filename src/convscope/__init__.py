@@ -89,8 +89,8 @@ if TYPE_CHECKING:
     from convscope import training as training
     from convscope.explain import ablate as ablate
     from convscope.explain import composite_kernel as composite_kernel
-    from convscope.explain import familiarity as familiarity
     from convscope.explain import deconvnet as deconvnet
+    from convscope.explain import familiarity as familiarity
     from convscope.explain import feature_maps as feature_maps
     from convscope.explain import grad_cam as grad_cam
     from convscope.explain import kernel_table as kernel_table
