@@ -13,6 +13,7 @@ import io
 import math
 import os
 import struct
+import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -156,7 +157,7 @@ def _read(stream: io.BufferedIOBase, file: Path, at_most: int) -> NDArray[Any]:
     """Read header and values; `at_most` bounds the bytes that the stream can possibly give."""
     shape, dtype = read_header(stream, file)
     announced = math.prod(shape) * dtype.itemsize
-    if announced > at_most:
+    if announced > at_most or math.prod(n for n in shape if n) > sys.maxsize // 8:
         raise FileError(
             f"{file}: truncated, or its header lies; it announces {announced} bytes for shape {shape}, "
             f"more than the file can hold."

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import ConvscopeError, FileError
+from convscope.pictures import centre_box, orientation, resampling, upright
 
 __all__ = ["RESIZES", "SUFFIXES", "Form", "Header", "decode", "read_header"]
 
@@ -23,7 +24,6 @@ SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 )
 RESIZES = ("bilinear", "bicubic", "nearest", "area")
-_ORIENTATION = 0x0112
 _GREY = ("1", "L", "LA", "La")
 
 
@@ -55,7 +55,7 @@ def read_header(file: str, pixel_limit: int) -> Header:
     """
     with _opened(file, pixel_limit) as picture:
         width, height = picture.size
-        if picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):  # to be turned by a quarter
+        if orientation(picture) >= 5:  # to be turned by a quarter
             width, height = height, width
         return Header((height, width), picture.mode in _GREY or picture.mode.startswith("I;16"))
 
@@ -70,15 +70,12 @@ def decode(file: str, form: Form, pixel_limit: int) -> NDArray[np.uint8]:
     """
     with _opened(file, pixel_limit) as picture:
         picture.load()
-        return np.asarray(_fitted(_upright(picture), form))
+        return np.asarray(_fitted(_eight_bits(picture), form))
 
 
-def _upright(picture: Any) -> Any:
+def _eight_bits(picture: Any) -> Any:
     """Turn a picture as its orientation tag says, and give it 8 bits a channel."""
-    if picture.getexif().get(_ORIENTATION, 1) != 1:
-        from PIL import ImageOps
-
-        picture = ImageOps.exif_transpose(picture)
+    picture, _ = upright(picture)
     if picture.mode.startswith("I;16"):
         from PIL import Image
 
@@ -96,24 +93,8 @@ def _fitted(picture: Any, form: Form) -> Any:
         return picture
     height, width = form.size
     if form.crop == "centre":
-        picture = picture.crop(_centre_box(picture.size, (width, height)))
-    return picture.resize((width, height), _filter(form.resize))
-
-
-def _centre_box(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Give the largest centred box of the wanted proportions: left, top, right, bottom."""
-    width, height = size
-    box_width = min(width, max(1, round(height * wanted[0] / wanted[1])))
-    box_height = min(height, max(1, round(width * wanted[1] / wanted[0])))
-    left, top = (width - box_width) // 2, (height - box_height) // 2
-    return left, top, left + box_width, top + box_height
-
-
-def _filter(resize: str) -> Any:
-    from PIL.Image import Resampling
-
-    kinds = (Resampling.BILINEAR, Resampling.BICUBIC, Resampling.NEAREST, Resampling.BOX)
-    return dict(zip(RESIZES, kinds, strict=True))[resize]
+        picture = picture.crop(centre_box(picture.size, (width, height)))
+    return picture.resize((width, height), resampling(form.resize))
 
 
 @contextmanager

@@ -249,7 +249,7 @@ def _made(make: Callable[[], _T], who: str) -> _T:
     except ConvscopeError as error:
         text = str(error)
         raise type(error)(text if text.startswith(who) else f"{who}: {text}") from error
-    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError, MemoryError) as error:
         raise InvalidValue(f"{who}: the settings do not fit; {str(error).rstrip('.')}.") from error
 
 

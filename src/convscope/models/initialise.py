@@ -103,6 +103,11 @@ def conv2d(
     kernel = (kernel_size, kernel_size) if isinstance(kernel_size, int) else tuple(kernel_size)
 
     def make(shape: Shape, name: str, seed: int) -> Layer:
+        if min(filters, groups, *kernel) < 1:
+            raise InvalidValue(
+                f"node {name!r}: filters, groups and kernel_size must be at least 1; "
+                f"got {filters}, {groups} and {kernel}."
+            )
         if len(shape) != 4 or shape[1] % groups:
             raise InvalidValue(
                 f"node {name!r}: Conv2d with groups={groups} needs an input (N, C, H, W) with C "

@@ -13,6 +13,7 @@ import numpy as np
 
 from convscope.errors import DtypeError, FileError, InvalidValue, nearest_names
 from convscope.layers.base import Array, Shape
+from convscope.pictures import centre_box, resampling, upright
 
 __all__ = ["ImageInput", "Prepared", "as_batch"]
 
@@ -84,12 +85,7 @@ class ImageInput:
         _one_of("crop", self.crop, _CROPS)
         _one_of("resize", self.resize, _RESIZES)
         if self.size is not None:
-            size = tuple(int(length) for length in self.size)
-            if len(size) != 2 or min(size) < 1:
-                raise InvalidValue(
-                    f"ImageInput: size must be (height, width), each at least 1; got {self.size!r}."
-                )
-            object.__setattr__(self, "size", size)
+            object.__setattr__(self, "size", _checked_size(self.size))
         object.__setattr__(self, "mean", self._by_channel("mean", self.mean))
         if self.scale is _UNSAID:
             if np.any(self.mean):
@@ -254,7 +250,7 @@ class ImageInput:
                 f"got {picture.width}x{picture.height}."
             )
         if self.crop == "centre":
-            box = _centre_box(picture.size, (width, height))
+            box = centre_box(picture.size, (width, height))
             if box != (0, 0, *picture.size):
                 before = f"{picture.width}x{picture.height}"
                 picture = picture.crop(box)
@@ -262,7 +258,7 @@ class ImageInput:
                 steps.append(f"cropped to the centre, from {before} to {after} (width x height)")
         if picture.size != (width, height):
             steps.append(f"resized ({self.resize}) from {picture.width}x{picture.height} to {width}x{height}")
-            picture = picture.resize((width, height), _filter(self.resize))
+            picture = picture.resize((width, height), resampling(self.resize))
         return picture
 
 
@@ -318,7 +314,7 @@ def _as_float_batch(x: Array, shape: Shape, dtype: np.dtype[Any]) -> Array:
 
 def _as_picture(image: Any) -> tuple[Any, list[str]]:
     """Open or wrap `image` as a PIL image of 8 bits a channel."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     steps: list[str] = []
     if isinstance(image, str | os.PathLike):
@@ -333,8 +329,8 @@ def _as_picture(image: Any) -> tuple[Any, list[str]]:
         return Image.fromarray(image), steps
     if not isinstance(image, Image.Image):
         raise DtypeError(f"ImageInput: an image is a path, a PIL image or a uint8 array; got {_kind(image)}.")
-    turned = ImageOps.exif_transpose(image)
-    if image.getexif().get(0x0112, 1) != 1:
+    turned, changed = upright(image)
+    if changed:
         steps.append("turned as its orientation tag says")
     if turned.mode.startswith("I;16"):
         steps.append("16 bits to 8 bits (divided by 256)")
@@ -365,24 +361,14 @@ def _open(path: Path) -> Any:
         raise FileError(f"cannot read {path}: {reason.lower()}.") from error
 
 
-def _centre_box(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Give the largest centred box of the wanted proportions: left, top, right, bottom."""
-    width, height = size
-    box_width = min(width, max(1, round(height * wanted[0] / wanted[1])))
-    box_height = min(height, max(1, round(width * wanted[1] / wanted[0])))
-    left, top = (width - box_width) // 2, (height - box_height) // 2
-    return left, top, left + box_width, top + box_height
-
-
-def _filter(resize: str) -> Any:
-    from PIL.Image import Resampling
-
-    return {
-        "bilinear": Resampling.BILINEAR,
-        "bicubic": Resampling.BICUBIC,
-        "nearest": Resampling.NEAREST,
-        "area": Resampling.BOX,
-    }[resize]
+def _checked_size(size: Any) -> tuple[int, ...]:
+    try:
+        found = tuple(int(length) for length in size)
+    except (TypeError, ValueError, OverflowError):
+        found = ()
+    if len(found) != 2 or min(found) < 1:
+        raise InvalidValue(f"ImageInput: size must be (height, width), each at least 1; got {size!r}.")
+    return found
 
 
 def _one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
