@@ -11,8 +11,7 @@ from convscope.data.source import check_whole
 from convscope.errors import InvalidValue
 from convscope.explain.ablation import class_index
 from convscope.explain.labelled import as_images
-from convscope.explain.ledgers import LedgerEntry, ledger
-from convscope.explain.naming import maker_of, name_of
+from convscope.explain.ledgers import LedgerEntry, entries_of, ledger
 from convscope.network import Activations, Network, scores_of
 from convscope.result import Result
 
@@ -96,10 +95,8 @@ def carriers(net: Network, dataset: Any, label: int | str, *, images: int = 50, 
     assert activations is not None
     node = _strongest_node(parts)
     ranked = sorted(((part, c) for (name, c), part in parts.items() if name == node), key=lambda p: -p[0])
-    entries = tuple(
-        _entry(net, activations, node, c, part, rank < names) for rank, (part, c) in enumerate(ranked)
-    )
-    return Carriers(classes[index], node, at, entries, len(mine))
+    entries = entries_of(net, activations, [(node, c, part) for part, c in ranked], names)
+    return Carriers(classes[index], node, at, tuple(entries), len(mine))
 
 
 def _strongest_node(parts: dict[tuple[str, int], float]) -> str:
@@ -108,11 +105,3 @@ def _strongest_node(parts: dict[tuple[str, int], float]) -> str:
     for (name, _), part in parts.items():
         totals[name] = totals.get(name, 0.0) + abs(part)
     return max(totals, key=lambda name: totals[name])
-
-
-def _entry(
-    net: Network, activations: Activations, node: str, channel: int, part: float, named: bool
-) -> LedgerEntry:
-    maker = maker_of(net, activations, node, channel)
-    name = name_of(net, node, channel, maker) if named else ""
-    return LedgerEntry(node, channel, part, name, "" if maker is None else f"{maker.node}[{maker.filter}]")

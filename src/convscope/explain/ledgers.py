@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,12 +11,12 @@ from numpy.typing import NDArray
 
 from convscope.explain.cells import cell_address, cell_of, sources_of
 from convscope.explain.functions import FUNCTIONS
-from convscope.explain.naming import Maker, maker_of, name_of
+from convscope.explain.naming import maker_of, names_of
 from convscope.explain.run import run_one
 from convscope.network import Activations, Address, Network
 from convscope.result import Result
 
-__all__ = ["Ledger", "LedgerEntry", "ledger"]
+__all__ = ["Ledger", "LedgerEntry", "entries_of", "ledger"]
 
 Place = tuple[int, ...]
 
@@ -293,20 +294,24 @@ def _entries(
         np.stack([leaves["node"], leaves["place"][:, 0]], axis=1), axis=0, return_inverse=True
     )
     parts = np.bincount(place.reshape(-1), leaves["part"], minlength=len(keys))
-    entries = []
-    for rank, index in enumerate(np.argsort(-np.abs(parts), kind="stable")):
-        name, channel = sources[int(keys[index, 0])], int(keys[index, 1])
-        maker: Maker | None = maker_of(net, activations, name, channel)
-        entries.append(
-            LedgerEntry(
-                name,
-                channel,
-                float(parts[index]),
-                name_of(net, name, channel, maker) if rank < names else "",
-                "" if maker is None else f"{maker.node}[{maker.filter}]",
-            )
-        )
-    return entries
+    found = [
+        (sources[int(keys[i, 0])], int(keys[i, 1]), float(parts[i]))
+        for i in np.argsort(-np.abs(parts), kind="stable")
+    ]
+    return entries_of(net, activations, found, names)
+
+
+def entries_of(
+    net: Network, activations: Activations, parts: Sequence[tuple[str, int, float]], names: int
+) -> list[LedgerEntry]:
+    """Make entries of (node, channel, part), and name the first `names` of them by what made them."""
+    makers = [maker_of(net, activations, node, channel) for node, channel, _ in parts]
+    named = [(node, channel, maker) for (node, channel, _), maker in zip(parts[:names], makers, strict=False)]
+    words = [*names_of(net, named), *("",) * (len(parts) - len(named))]
+    return [
+        LedgerEntry(node, channel, part, said, "" if maker is None else f"{maker.node}[{maker.filter}]")
+        for (node, channel, part), maker, said in zip(parts, makers, words, strict=True)
+    ]
 
 
 def _places(shape: Place, leaves: NDArray[np.void]) -> NDArray[np.float64]:

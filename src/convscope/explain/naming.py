@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-from convscope.kernels import Verdict, verdict
+from numpy.typing import NDArray
+
+from convscope.kernels import Verdict, judge
 from convscope.network import Activations, Network
 
-__all__ = ["Maker", "brief", "maker_of", "name_of"]
+__all__ = ["Maker", "brief", "maker_of", "name_of", "names_of"]
 
 _FILTERS = ("Conv2d", "TableConv2d")
 # layers that change the values of a channel and leave it what it is
@@ -21,6 +24,7 @@ _MIXING = (
     "Reshape",
     "Transpose",
 )
+_LARGEST = 31  # the largest kernel that there is a verdict on
 _COLOURS = {"RGB": ("red", "green", "blue"), "BGR": ("blue", "green", "red"), "L": ("grey",)}
 
 
@@ -54,21 +58,46 @@ def maker_of(net: Network, activations: Activations, name: str, channel: int) ->
     return None
 
 
+def names_of(net: Network, channels: Sequence[tuple[str, int, Maker | None]]) -> list[str]:
+    """Name channels: by the verdict on the filter of each, or by its colour if it is the image's own.
+
+    The filters of one layer are judged together, which takes hardly longer than one alone.
+
+    Parameters
+    ----------
+    net : Network
+    channels : sequence of (node, channel, maker)
+    """
+    names = [""] * len(channels)
+    filters: dict[str, list[int]] = {}
+    for place, (name, channel, maker) in enumerate(channels):
+        if name == net.input_name and net.input is not None:
+            names[place] = _COLOURS[net.input.channels][channel]
+        elif maker is not None and max(_weight(net, maker.node).shape[2:]) <= _LARGEST:
+            filters.setdefault(maker.node, []).append(place)
+    for node, places in filters.items():
+        own = [maker.filter for _, _, maker in (channels[p] for p in places) if maker is not None]
+        for place, words in zip(places, _briefs(net, node, own), strict=True):
+            names[place] = words
+    return names
+
+
 def name_of(net: Network, name: str, channel: int, maker: Maker | None) -> str:
-    """Name a channel: by its filter's verdict, or by its colour if it is the image's own."""
-    if name == net.input_name and net.input is not None:
-        return _COLOURS[net.input.channels][channel]
-    if maker is None:
-        return ""
-    node = net.nodes[maker.node]
-    weight = node.layer.parameters["weight"][maker.filter]
-    if max(weight.shape[1:]) > 31:
-        return ""
+    """Name one channel; see `names_of`, which is faster for several."""
+    return names_of(net, [(name, channel, maker)])[0]
+
+
+def _weight(net: Network, node: str) -> NDArray[Any]:
+    return net.nodes[node].layer.parameters["weight"]
+
+
+def _briefs(net: Network, name: str, filters: list[int]) -> list[str]:
+    node, weight = net.nodes[name], _weight(net, name)
     colours = None
     if node.inputs[0] == net.input_name and net.input is not None and net.input.channels in ("RGB", "BGR"):
         colours = net.input.channels
-    stride = max(node.layer.settings()["stride"])
-    return brief(verdict(weight, channels=colours, stride=stride))
+    table = judge(weight[filters], colours, max(node.layer.settings()["stride"]))
+    return [brief(found) for found in table]
 
 
 def brief(found: Verdict) -> str:
@@ -76,6 +105,7 @@ def brief(found: Verdict) -> str:
 
     Examples
     --------
+    >>> from convscope.kernels import verdict
     >>> brief(verdict([[-1, -1, -1], [0, 0, 0], [1, 1, 1]]))
     'edge, stripes horizontal'
     """

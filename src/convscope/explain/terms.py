@@ -221,15 +221,14 @@ def bent(
 def input_places(terms: Terms, shapes: Sequence[Place], origins: Sequence[Place]) -> list[tuple[int, Place]]:
     """Give for each term which input it read, and the cell there; padding has cells outside."""
     places: list[tuple[int, Place]] = []
-    for term in terms:
-        source = int(term["source"])
-        where = (int(term["channel"]), int(term["row"]), int(term["column"]))
-        if len(shapes[source]) == 3:  # padding lies outside: nothing to unfold
-            places.append((source, where))
-        elif len(shapes[source]) != 1:
-            places.append((source, _unfolded(*where, shapes[source])))
-        elif len(origins[source]) == 3:
-            places.append((source, (int(np.ravel_multi_index(where, origins[source])),)))
-        else:
-            places.append((source, where[:1]))
+    columns = (terms[name].tolist() for name in ("source", "channel", "row", "column"))
+    for source, channel, row, column in zip(*columns, strict=True):
+        where: Place = (channel, row, column)
+        axes = len(shapes[source])
+        if axes == 1:
+            flat = len(origins[source]) == 3
+            where = (int(np.ravel_multi_index(where, origins[source])),) if flat else where[:1]
+        elif axes != 3:  # padding lies outside an image: nothing to unfold
+            where = _unfolded(channel, row, column, shapes[source])
+        places.append((source, where))
     return places
