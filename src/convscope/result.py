@@ -27,7 +27,7 @@ Renderer = Callable[..., Any]
 _RENDERERS: dict[tuple[str, str], Renderer] = {}
 _R = TypeVar("_R", bound=Renderer)
 # suffixes of files that hold what a result shows: what is shown
-_SHOWN = {"html": "html", "txt": "text"}
+_SHOWN = {"html": "html", "md": "text", "txt": "text"}
 
 
 def renders(result: str, kind: str) -> Callable[[_R], _R]:
@@ -61,7 +61,7 @@ class Result:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result to `path`; the suffix chooses the format.
 
-        ".json" always works, ".html" (one page) and ".txt" where the result shows itself so.
+        ".json" always works, ".html" (one page), ".txt" and ".md" where the result shows itself so.
 
         Raises
         ------
@@ -74,9 +74,8 @@ class Result:
         if suffix == "json":
             write_text(path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
             return
-        if suffix == "html" or (suffix == "txt" and self._find("txt") is None):
-            shown = self._renderer(_SHOWN[suffix])
-            write_text(path, str((self._renderer("page") if suffix == "html" else shown)(self)) + "\n")
+        if suffix in _SHOWN and (suffix == "html" or self._find(suffix) is None):
+            write_text(path, self._shown_as(suffix) + "\n")
             return
         self._renderer(suffix)(self, Path(path))
 
@@ -99,7 +98,14 @@ class Result:
                 return _RENDERERS[(cls.__name__, kind)]
         return None
 
-    def _renderer(self, kind: str) -> Renderer:
+    def _shown_as(self, suffix: str) -> str:
+        """Give what the result shows as a page, as plain text, or as text whose columns stay aligned."""
+        shown = self._renderer(_SHOWN[suffix], suffix)
+        if suffix == "html":
+            return str(self._renderer("page")(self))
+        return f"```text\n{shown(self)}\n```" if suffix == "md" else str(shown(self))
+
+    def _renderer(self, kind: str, suffix: str = "") -> Renderer:
         found = self._find(kind)
         if found is not None:
             return found
@@ -111,8 +117,7 @@ class Result:
         files = {suffix for suffix, shown in _SHOWN.items() if shown in kinds}
         files |= kinds - {"plot", "page", *_SHOWN.values()}
         known = ", ".join(sorted("." + suffix for suffix in (*files, "json")))
-        got = next((suffix for suffix, shown in _SHOWN.items() if shown == kind), kind)
-        raise InvalidValue(f"{name}.save: the suffix must be one of {known}; got '.{got}'.")
+        raise InvalidValue(f"{name}.save: the suffix must be one of {known}; got '.{suffix or kind}'.")
 
 
 def plain(value: Any) -> Any:

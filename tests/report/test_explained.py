@@ -82,16 +82,62 @@ def test_the_other_views_as_text() -> None:
 
 
 RESULTS: dict[str, tuple[Result, tuple[str, ...]]] = {
-    "trace": (trace(NET, IMAGE, "conv1[0,3,3]"), (".html", ".txt", ".json")),
+    "trace": (trace(NET, IMAGE, "conv1[0,3,3]"), (".html", ".txt", ".md", ".json")),
     "tree": (trace(NET, IMAGE, "fc[0]", depth=3), (".html", ".json")),
     "function": (trace(NET, IMAGE, "relu1[0,3,3]"), (".html",)),
-    "gradient": (trace(NET, IMAGE, "conv1[0,3,3]", backward="fc[0]"), (".txt", ".json")),
+    "gradient": (trace(NET, IMAGE, "conv1[0,3,3]", backward="fc[0]"), (".html", ".txt", ".md", ".json")),
     "ledger": (ledger(NET, IMAGE, "fc[3]", names=0), (".html", ".png", ".txt", ".json")),
-    "field": (receptive_field(NET, "conv2", cs.data.digits().x[:3]), (".png", ".txt", ".json")),
-    "local kernel": (local_kernel(NET, IMAGE, "conv2[0,1,1]", judged=False), (".png", ".txt", ".json")),
-    "composite": (composite_kernel(NET, "conv2"), (".txt", ".json")),
-    "forms": (convolution_forms(NET, IMAGE, "conv1"), (".txt", ".json")),
+    "field": (receptive_field(NET, "conv2", cs.data.digits().x[:3]), (".html", ".png", ".txt", ".json")),
+    "local kernel": (
+        local_kernel(NET, IMAGE, "conv2[0,1,1]", judged=False),
+        (".html", ".png", ".txt", ".json"),
+    ),
+    "composite": (composite_kernel(NET, "conv2"), (".html", ".txt", ".json")),
+    "forms": (convolution_forms(NET, IMAGE, "conv1"), (".html", ".txt", ".json")),
 }
+
+
+def test_a_tree_of_cells_on_a_page() -> None:
+    found = trace(NET, IMAGE, "fc[0]", depth=4, follow=2)
+    page = found._repr_html_()
+    assert page is not None
+    assert "What entered fc[0] most strongly" in page
+    for cell in found.below:
+        assert f"{cell.address} = " in page
+        for below in cell.below:
+            assert f"What entered {cell.address} most strongly" in page
+            assert f"{below.address} = " in page
+    assert f"{found.not_followed} more cells entered with less" in page
+
+
+def test_the_sums_of_many_channels_are_folded_away() -> None:
+    wide = Network([Node("mix", Conv2d(np.ones((1, 200, 1, 1), np.float32)), "input")], (200, 1, 1))
+    page = trace(wide, np.ones((200, 1, 1), np.float32), "mix[0,0,0]")._repr_html_()
+    assert page is not None
+    assert "The sums of all 200 channels" in page
+    assert page.count("<tr>") > 2 * 200 // 16
+
+
+def test_a_gradient_on_a_page() -> None:
+    page = trace(NET, IMAGE, "conv1.weight[0,0,1,1]", backward="fc[3]")._repr_html_()
+    assert page is not None
+    assert "49 products of an output gradient of conv1 and the input it meets" in page
+    assert "= the gradient by conv1.weight[0,0,1,1]" in page
+    bent = Network([Node("act", Tanh(), "input")], (1, 1, 1))
+    found = trace(bent, np.full((1, 1, 1), 0.5, np.float32), "input[0,0,0]", backward="act[0,0,0]")
+    assert "The derivative of act: 1 - tanh(x) ** 2." in str(found)
+    assert "The derivative of act: 1 - tanh(x) ** 2." in str(found._repr_html_())
+
+
+def test_a_ledger_on_a_page_has_a_bar_for_each_channel() -> None:
+    found = ledger(NET, IMAGE, "conv2[3,1,1]", names=0)
+    page = found._repr_html_()
+    assert page is not None
+    assert page.count('class="rail"') == len(found.entries) == 16
+    strongest = found.entries[0]
+    left = "50.00" if strongest.part > 0 else "0.00"
+    assert f"left:{left}%;width:50.00%" in page
+    assert page.index(f"{strongest.node}[{strongest.channel}]") < page.index("constant (biases and norms)")
 
 
 @pytest.mark.parametrize("name", RESULTS)

@@ -22,10 +22,10 @@ def ledger(
     ],
     names: Annotated[
         int, typer.Option("--names", help="How many channels to name by their filters.", min=0)
-    ] = 8,
+    ] = 24,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write it to .html, .png, .txt or .json.")
+        Path | None, typer.Option("--output", "-o", help="Also write it to .html, .png, .txt, .md or .json.")
     ] = None,
     *,
     open_network: OpenNetwork,

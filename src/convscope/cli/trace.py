@@ -35,7 +35,7 @@ def trace(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write it to .html, .txt or .json.")
+        Path | None, typer.Option("--output", "-o", help="Also write it to .html, .txt, .md or .json.")
     ] = None,
     *,
     open_network: OpenNetwork,

@@ -22,14 +22,24 @@ def workbook(
     ),
     *,
     open_network: OpenNetwork,
+    json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
     """Write a small network at one image as a spreadsheet: change a pixel or a weight, and all follows."""
-    from convscope.cli.console import printable
+    from convscope.cli.console import print_json, printable
     from convscope.explain import workbook as written
 
     if output.suffix.lower() != ".xlsx":
         raise InvalidValue(f"workbook: --output must end in .xlsx; got {output}.")
     result = written(open_network(model), image)
     result.save(output)
+    if json:
+        account = {
+            "file": output,
+            "sheets": [sheet.name for sheet in result.sheets],
+            "formulas": result.formulas,
+            "largest_difference": result.largest_difference,
+        }
+        print_json(account)
+        return
     print(printable(str(result)))
     print(f"It is in {output}")

@@ -102,7 +102,7 @@ class Ledger(Result):
 
 
 def ledger(
-    net: Network, image: Any, at: str, *, names: int = 8, activations: Activations | None = None
+    net: Network, image: Any, at: str, *, names: int = 24, activations: Activations | None = None
 ) -> Ledger:
     """Say which input channels made a value, each by its exact part, signed and sorted.
 

@@ -8,38 +8,67 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.explain import Trace
+from convscope.explain import GradientTrace, Trace
 from convscope.report.colour import grey, hex_colour, ink_on, limit_of
 from convscope.report.page import details, escape, figure, table
 from convscope.report.picture import data_uri
-from convscope.report.trace_text import activation_in_words, engine_in_words
+from convscope.report.trace_text import activation_in_words, engine_in_words, gradient_head, prepared
 from convscope.result import renders
 
-__all__ = ["trace_figure", "window_in_image"]
+__all__ = ["gradient_figure", "trace_figure", "window_in_image"]
 
 _MOST_CELLS = 64  # a window with more is not drawn as a grid
 _MOST_TERMS = 2000
+_MOST_WHOLE = 40  # a tree of more cells lists the products of the first one only
+_IN_A_ROW, _MOST_ROWS = 16, 8
 
 
 @renders("Trace", "html")
 def trace_figure(trace: Trace, before: str = "") -> str:
     """Show a cell as input times kernel gives products, their sum, the bias, and what follows.
 
+    With a depth above 1 the cells that entered most strongly follow, each folded away under a line.
     `before` is HTML that stands before the grids, such as `window_in_image`.
     """
+    lead = "".join(f'<p class="note">{escape(line)}</p>' for line in prepared(trace.preparation))
+    caption = escape(engine_in_words(trace)) + (
+        " Colours: white is zero, orange above, blue below, the darkest being the largest magnitude in each "
+        "grid."
+    )
+    return figure(lead + _account(trace, before), caption) + _tree(trace, _count(trace) <= _MOST_WHOLE)
+
+
+def _account(trace: Trace, before: str = "", listed: bool = True) -> str:
+    """Set the grids or the sums by channel, the total and, if `listed`, every product."""
     blocks = [_total(trace)]
     rows, columns = trace.kernel_size
     if len(trace.terms) == rows * columns <= _MOST_CELLS:
         blocks.insert(0, _grids(trace.terms.reshape(rows, columns), before))
     elif len(trace.channels) > 1 and trace.formula == "sum":
         blocks.insert(0, _by_channel(trace))
-    if len(trace.terms) <= _MOST_TERMS:
+    if listed and len(trace.terms) <= _MOST_TERMS:
         blocks.append(details(f"All {len(trace.terms)} products, to six decimals", _terms(trace)))
-    caption = escape(engine_in_words(trace)) + (
-        " Colours: white is zero, orange above, blue below, the darkest being the largest magnitude in each "
-        "grid."
-    )
-    return figure("\n".join(blocks), caption)
+    return "\n".join(blocks)
+
+
+def _count(trace: Trace) -> int:
+    return 1 + sum(map(_count, trace.below))
+
+
+def _tree(trace: Trace, listed: bool) -> str:
+    """Fold each cell that entered most strongly under a line with its value, and those below it inside."""
+    if not trace.below:
+        return ""
+    lines = [f"<h3>What entered {escape(trace.address)} most strongly</h3>"]
+    for below in trace.below:
+        verdict = "" if below.agrees else ", BEYOND its bound"
+        title = f"{below.address} = {_number(below.value, 5)}, {below.kind}{verdict}"
+        note = f'<p class="note">{escape(engine_in_words(below))}</p>'
+        lines.append(details(title, _account(below, listed=listed) + note + _tree(below, listed)))
+    if trace.not_followed:
+        others = "one more cell" if trace.not_followed == 1 else f"{trace.not_followed:,} more cells"
+        lines.append(f'<p class="note">{others} entered with less and are not followed.</p>')
+    return f'<div class="below">{"".join(lines)}</div>'
 
 
 def window_in_image(trace: Trace, image: NDArray[Any]) -> str:
@@ -96,18 +125,27 @@ def _grid(title: str, note: str, values: NDArray[Any], padding: NDArray[Any] | N
 
 
 def _by_channel(trace: Trace) -> str:
-    sums = trace.partial_sums()
+    """Set the sums by channel, sixteen in a row; many rows are folded away."""
+    sums, channels = trace.partial_sums(), trace.channels
     limit = limit_of(sums)
-    cells = "".join(_coloured(float(value), limit) for value in sums)
-    heads = "".join(f'<th scope="col" class="number">{channel}</th>' for channel in trace.channels)
-    count = len(trace.terms) // len(trace.channels)
-    title = f"The sum of the {count} products of each input channel, a map of {escape(trace.source)}"
+    count = len(trace.terms) / len(channels)
+    each = f"the {count:.0f} products" if count == int(count) and count > 1 else "the products"
+    title = f"The sum of {each} of each input channel, a map of {escape(trace.source)}"
+    if count == 1:
+        title = f"The product of each input channel, a map of {escape(trace.source)}"
+    wide = min(_IN_A_ROW, len(channels))
+    rows = []
+    for begin in range(0, len(channels), wide):
+        own = slice(begin, begin + wide)
+        heads = "".join(f'<th scope="col" class="number">{channel}</th>' for channel in channels[own])
+        cells = "".join(_coloured(float(value), limit) for value in sums[own])
+        rows.append(f"<tr>{heads}</tr><tr>{cells}</tr>")
     body = (
-        f'<table class="grid"><caption>{title}</caption>'
-        f'<thead><tr><th scope="row">channel</th>{heads}</tr></thead>'
-        f'<tbody><tr><th scope="row">sum</th>{cells}</tr></tbody></table>'
+        f'<table class="grid channels"><caption>{title}, under the channel\'s number</caption>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
-    return _scroll("sums by input channel", body)
+    table = _scroll("sums by input channel", body)
+    return details(f"The sums of all {len(channels)} channels", table) if len(rows) > _MOST_ROWS else table
 
 
 def _coloured(value: float, limit: float) -> str:
@@ -125,11 +163,46 @@ def _total(trace: Trace) -> str:
     named = "" if trace.formula == "sum" else f" = {trace.formula}"
     lines.append((f"= {trace.address}{named}", trace.value, ' class="rule"'))
     lines += [(f"{a.node}, {activation_in_words(a.kind)}", a.value, "") for a in trace.after]
+    return _result(lines)
+
+
+def _result(lines: list[tuple[str, float, str]]) -> str:
     body = "".join(
         f'<tr{kind}><th scope="row">{escape(name)}</th><td class="number">{_number(value, 5)}</td></tr>'
         for name, value, kind in lines
     )
     return f'<div class="scroll"><table class="result" style="width:auto"><tbody>{body}</tbody></table></div>'
+
+
+@renders("GradientTrace", "html")
+def gradient_figure(trace: GradientTrace) -> str:
+    """Show a gradient as the products it is the sum of."""
+    lead = "".join(f"<p>{escape(line)}</p>" for line in [*gradient_head(trace), *prepared(trace.preparation)])
+    total = [("the sum of the products", trace.value - trace.given, "")]
+    if trace.given:
+        total.append(("+ given at this cell itself", trace.given, ""))
+    total.append((f"= the gradient by {trace.address}", trace.value, ' class="rule"'))
+    terms = trace.terms
+    if len(terms) > _MOST_TERMS:
+        terms = terms[np.sort(np.argsort(-np.abs(terms["product"]), kind="stable")[:_MOST_TERMS])]
+    head = ["reader", "output cell", "input cell", "gradient", trace.factors, "product", "sum so far"]
+    rows = (
+        [
+            trace.readers[term["reader"]],
+            *(
+                ", ".join(str(term[p + name]) for name in ("channel", "row", "column"))
+                for p in ("", "input_")
+            ),
+            *(_number(float(v), 6) for v in (term["gradient"], term["factor"], term["product"], so_far)),
+        ]
+        for term, so_far in zip(terms, np.cumsum(terms["product"]), strict=True)
+    )
+    which = f"All {len(terms)}" if len(terms) == len(trace.terms) else f"The strongest {len(terms)}"
+    body = table(
+        head, rows, text_columns=(0, 1, 2), caption=f"{which} products; cells are channel, row, column"
+    )
+    products = details(f"{which} products, to six decimals", body) if len(terms) > 24 else body
+    return figure(lead + _result(total) + (products if len(terms) else ""), escape(engine_in_words(trace)))
 
 
 def _terms(trace: Trace) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "aligned",
     "decimals",
     "engine_in_words",
+    "gradient_head",
     "gradient_text",
     "prepared",
     "trace_text",
@@ -201,11 +202,7 @@ def _products(count: int) -> str:
 @renders("GradientTrace", "text")
 def gradient_text(trace: GradientTrace) -> str:
     """Write a gradient out as the products it is the sum of."""
-    readers = ", ".join(trace.readers) or "nothing"
-    what = (
-        f"{_products(len(trace.terms))} of an output gradient of {readers} and the {trace.factors} it meets"
-    )
-    lines = [f"The gradient of {trace.of} by {trace.address}: {what}", ""]
+    lines = [*gradient_head(trace), *prepared(trace.preparation), ""]
     terms = trace.terms
     if len(terms) > _MOST_TERMS:
         terms = terms[np.sort(np.argsort(-np.abs(terms["product"]), kind="stable")[:20])]
@@ -224,6 +221,20 @@ def gradient_text(trace: GradientTrace) -> str:
     if trace.given:
         lines += ["", f"+ {trace.given:.6f}, given at this cell itself"]
     return "\n".join([*lines, "", f"= {trace.value:.6f}", "", engine_in_words(trace)])
+
+
+def gradient_head(trace: GradientTrace) -> list[str]:
+    """Say what a gradient is made of, in words."""
+    if not trace.readers:
+        return [f"The gradient of {trace.of} by {trace.address}: nothing that leads there reads it."]
+    readers = ", ".join(trace.readers)
+    factor = "1" if trace.factors == "1" else f"the {trace.factors} it meets"
+    products = f"{_products(len(trace.terms))} of an output gradient of {readers} and {factor}"
+    lines = [f"The gradient of {trace.of} by {trace.address}: {products}."]
+    for reader, words in zip(trace.readers, trace.derivatives, strict=False):
+        if words:
+            lines.append(f"The derivative of {reader}: {words}.")
+    return lines
 
 
 def activation_in_words(kind: str) -> str:
