@@ -58,6 +58,7 @@ _HOMES = {
     "top_patches": "convscope.explain",
 }
 _MODULES = (
+    "claims",
     "data",
     "errors",
     "explain",
@@ -75,6 +76,7 @@ _MODULES = (
 __all__ = ["__version__", *sorted(_HOMES), *_MODULES]
 
 if TYPE_CHECKING:
+    from convscope import claims as claims
     from convscope import data as data
     from convscope import errors as errors
     from convscope import explain as explain

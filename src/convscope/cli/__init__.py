@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from convscope import __version__
+from convscope.cli.claims import claims
 from convscope.cli.convert import convert
 from convscope.cli.demo import demo
 from convscope.cli.errors import run
@@ -43,6 +44,7 @@ app.command()(kernels)
 app.command("inspect")(inspect_model)
 app.command("filter")(filter_photo)
 app.command()(ledger)
+app.command()(claims)
 app.command()(trace)
 app.command()(workbook)
 

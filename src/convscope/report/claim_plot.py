@@ -1,0 +1,163 @@
+"""The picture of a claim: its panels side by side."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convscope.claims import Bars, Claim, Curves, Images, Panel
+from convscope.errors import InvalidValue
+from convscope.report.colour import colour_map, limit_of
+from convscope.report.picture import INK, figure_and_axes, save_figure
+from convscope.report.scale import number
+from convscope.result import renders
+
+__all__ = ["claim_figure", "plot_claim"]
+
+_COLOURS = (INK["blue"], INK["orange"], INK["muted"], INK["ink"])
+_DASHES = ("-", "--", "-.", ":")
+_MOST_LETTERS = 14  # of a name below an upright bar; longer ones lie beside lying bars
+
+
+@renders("Claim", "plot")
+def plot_claim(claim: Claim, ax: Any = None, *, panel: int = 0) -> Any:
+    """Draw one panel of a claim's picture on matplotlib Axes, and return them."""
+    if not 0 <= panel < len(claim.picture):
+        raise InvalidValue(
+            f"Claim.plot: {claim.id} has {len(claim.picture)} panels, counted from 0; got {panel}."
+        )
+    ax = figure_and_axes(ax, (6.0, 4.0))
+    _draw(claim.picture[panel], ax)
+    return ax
+
+
+@renders("Claim", "png")
+@renders("Claim", "svg")
+@renders("Claim", "pdf")
+def save_claim(claim: Claim, path: Path) -> None:
+    """Write all panels of a claim as one picture."""
+    if not claim.picture:
+        raise InvalidValue(f"Claim.save: {claim.id} has no picture, since it {claim.data}.")
+    save_figure(claim_figure(claim), path)
+
+
+def claim_figure(claim: Claim) -> Any:
+    """Give a matplotlib figure of all panels, side by side."""
+    from matplotlib.figure import Figure
+
+    count = len(claim.picture)
+    figure = Figure(figsize=(4.6 * count + 0.4, 3.7), layout="constrained")
+    for ax, panel in zip(np.atleast_1d(figure.subplots(1, count)), claim.picture, strict=True):
+        _draw(panel, ax)
+    return figure
+
+
+def _draw(panel: Panel, ax: Any) -> None:
+    ax.set_title(_wrapped(panel.title, 52), fontsize=9, loc="left")
+    if isinstance(panel, Images):
+        _images(panel, ax)
+    else:
+        if isinstance(panel, Bars):
+            _bars(panel, ax)
+        else:
+            _curves(panel, ax)
+        ax.spines[["top", "right"]].set_visible(False)
+        if len(panel.series) > 1:
+            ax.legend(fontsize=7, frameon=False)
+        ax.tick_params(labelsize=7)
+
+
+def _bars(panel: Bars, ax: Any) -> None:
+    places = np.arange(len(panel.names))
+    lying = max(map(len, panel.names)) > _MOST_LETTERS or len(panel.names) > 6
+    thick = 0.8 / len(panel.series)
+    for i, (name, values) in enumerate(panel.series.items()):
+        at = places + (i - (len(panel.series) - 1) / 2) * thick
+        drawn = (ax.barh if lying else ax.bar)(at, values, thick, label=name, color=_COLOURS[i % 4])
+        if len(places) * len(panel.series) <= 16:
+            ax.bar_label(drawn, [number(v, 3) for v in values], fontsize=7, padding=1)
+    names = [_wrapped(name, 28) for name in panel.names]
+    if lying:
+        ax.set_yticks(places, names)
+        ax.invert_yaxis()
+        ax.set_xlabel(panel.unit, fontsize=8)
+    else:
+        ax.set_xticks(places, names)
+        ax.set_ylabel(panel.unit, fontsize=8)
+    ax.margins(**{"x" if lying else "y": 0.12})
+
+
+def _curves(panel: Curves, ax: Any) -> None:
+    few = len(panel.x) <= 12
+    for i, (name, values) in enumerate(panel.series.items()):
+        mark = "o" if few else None
+        ax.plot(panel.x, values, _DASHES[i % 4], marker=mark, ms=3.5, label=name, color=_COLOURS[i % 4])
+    ax.set_xlabel(panel.x_unit, fontsize=8)
+    ax.set_ylabel(panel.unit, fontsize=8)
+    ax.set_ylim(bottom=min(0, ax.get_ylim()[0]))
+
+
+def _images(panel: Images, ax: Any) -> None:
+    """Set small pictures in a grid within the Axes, and say below how they were scaled."""
+    ax.set_axis_off()
+    count = len(panel.images)
+    across = math.ceil(math.sqrt(count * 1.25))
+    down = math.ceil(count / across)
+    arrays = [a for a in panel.images.values() if a.ndim == 2]
+    for i, (name, array) in enumerate(panel.images.items()):
+        row, column = divmod(i, across)
+        box = (column / across, 1 - (row + 1) / down, 0.94 / across, 0.78 / down)
+        inner = ax.inset_axes(box)
+        inner.imshow(
+            array,
+            **_scale(panel, array, arrays),
+            interpolation="nearest" if array.size < 9999 else "antialiased",
+        )
+        inner.set_xticks([])
+        inner.set_yticks([])
+        inner.spines[:].set_color(INK["line"])
+        inner.set_title(_wrapped(name, max(10, 64 // across)), fontsize=6.5 if count > 6 else 7.5, pad=2)
+    ax.text(
+        0,
+        -0.02,
+        _wrapped(_said(panel, arrays), 72),
+        fontsize=6.5,
+        va="top",
+        color=INK["muted"],
+        transform=ax.transAxes,
+    )
+
+
+def _scale(panel: Images, array: Any, arrays: list[Any]) -> dict[str, Any]:
+    if array.ndim == 3:
+        return {}
+    if panel.scale == "grey":
+        low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
+        return {"cmap": "gray", "vmin": low, "vmax": high if high > low else low + 1}
+    if panel.scale == "own" and array.min() >= 0:
+        return {"cmap": "gray", "vmin": 0, "vmax": limit_of(array)}
+    limit = limit_of(*arrays) if panel.scale == "signed" else limit_of(array)
+    return {"cmap": colour_map(), "vmin": -limit, "vmax": limit}
+
+
+def _said(panel: Images, arrays: list[Any]) -> str:
+    if not arrays:
+        return ""
+    if panel.scale == "grey":
+        low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
+        return f"One scale: black {number(float(low), 3)}, white {number(float(high), 3)}."
+    if panel.scale == "signed":
+        return f"One scale: white 0, orange to +{number(limit_of(*arrays), 3)}, blue below."
+    signed = any(array.min() < 0 for array in arrays)
+    plain = "black 0, white its largest value" if any(array.min() >= 0 for array in arrays) else ""
+    coloured = "white 0, orange above, blue below" if signed else ""
+    return f"Each its own scale: {'; or '.join(part for part in (coloured, plain) if part)}."
+
+
+def _wrapped(text: str, width: int) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width)) or text
