@@ -29,8 +29,8 @@ def measure(material: Material) -> Measured:
         "rounding can explain": forms.bound,
     }
     bars = Bars(
-        "what is left of a dense layer (log10)", ("entries", "not 0", "different"),
-        {"count": [float(np.log10(v)) for v in list(numbers.values())[1:4]]}, "log10 of the count",
+        "what is left of a dense layer", ("entries", "not 0", "different"),
+        {"count": list(numbers.values())[1:4]}, "count", log=True,
     )  # fmt: skip
     return Measured(
         "an embedded digit, the first layer of small_cnn", numbers,

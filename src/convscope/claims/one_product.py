@@ -37,8 +37,8 @@ def measure(material: Material) -> Measured:
         "times a value is read, at most": int(reads.max()),
     }
     bars = Bars(
-        "how much is computed, by form (log10 of products)", tuple(f.name for f in forms.forms),
-        {"products": [float(np.log10(f.multiply_adds)) for f in forms.forms]}, "log10 of the count",
+        "how much is computed, by form", tuple(f.name for f in forms.forms),
+        {"products": [f.multiply_adds for f in forms.forms]}, "products", log=True,
     )  # fmt: skip
     images = Images("how often each pixel is read", {"windows that read it": reads}, "grey")
     return Measured(f"AlexNet's first layer; {name}", numbers, (images, bars))

@@ -28,12 +28,15 @@ class Bars:
         A height for each group.
     unit : str
         What the height counts.
+    log : bool
+        Whether the heights are drawn on a logarithmic scale.
     """
 
     title: str
     names: Sequence[str]
     series: Mapping[str, Heights]
     unit: str
+    log: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,9 @@ class Images:
     images : mapping of str to ndarray of shape (H, W) or (H, W, 3)
         (H, W) are numbers; (H, W, 3) are uint8 colours, shown as they are.
     scale : str
-        "signed": one scale for all, zero in the middle; "own": the same, for each its own;
-        "grey": one scale for all, black the smallest.
+        "signed": one scale for all, zero in the middle; "own": each its own, grey where it is like a
+        photograph, mostly above zero; "grey": one scale for all, black the smallest. Of pictures with many
+        pixels the half per cent of largest values may be clipped. Numbers are written into small ones.
     """
 
     title: str

@@ -25,9 +25,8 @@ def measure(material: Material) -> Measured:
         "parameters, not shared": cells * (int(weight[0].size) + 1),
     }
     bars = Bars(
-        "parameters (log10)", ("shared", "not shared"),
-        {"AlexNet conv1": [float(np.log10(count)) for count in list(numbers.values())[2:]]},
-        "log10 of the count",
+        "parameters", ("shared", "not shared"),
+        {"AlexNet conv1": list(numbers.values())[2:]}, "count", log=True,
     )  # fmt: skip
     return Measured("AlexNet's first layer: 96 filters 11x11x3, stride 4, 227x227", numbers, (bars,))
 

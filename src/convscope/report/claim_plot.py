@@ -12,13 +12,15 @@ from convscope.claims import Bars, Claim, Curves, Images, Panel
 from convscope.errors import InvalidValue
 from convscope.report.colour import colour_map, limit_of
 from convscope.report.picture import INK, figure_and_axes, save_figure
-from convscope.report.scale import number
+from convscope.report.scale import number, short
 from convscope.result import renders
 
 __all__ = ["claim_figure", "plot_claim"]
 
 _COLOURS = (INK["blue"], INK["orange"], INK["muted"], INK["ink"])
 _DASHES = ("-", "--", "-.", ":")
+_MOST_NUMBERS = 16  # cells of a picture into which its numbers are written
+_MANY = 4096  # pixels from which a few very large values would hide the rest
 _MOST_LETTERS = 14  # of a name below an upright bar; longer ones lie beside lying bars
 
 
@@ -78,7 +80,11 @@ def _bars(panel: Bars, ax: Any) -> None:
         at = places + (i - (len(panel.series) - 1) / 2) * thick
         drawn = (ax.barh if lying else ax.bar)(at, values, thick, label=name, color=_COLOURS[i % 4])
         if len(places) * len(panel.series) <= 16:
-            ax.bar_label(drawn, [number(v, 3) for v in values], fontsize=7, padding=1)
+            ax.bar_label(
+                drawn, [short(v) if v >= 1e4 else number(v, 3) for v in values], fontsize=7, padding=1
+            )
+    if panel.log:
+        (ax.set_xscale if lying else ax.set_yscale)("log")
     names = [_wrapped(name, 28) for name in panel.names]
     if lying:
         ax.set_yticks(places, names)
@@ -104,7 +110,7 @@ def _images(panel: Images, ax: Any) -> None:
     """Set small pictures in a grid within the Axes, and say below how they were scaled."""
     ax.set_axis_off()
     count = len(panel.images)
-    across = math.ceil(math.sqrt(count * 1.25))
+    across = min(count, math.ceil(math.sqrt(count * 1.6)))
     down = math.ceil(count / across)
     arrays = [a for a in panel.images.values() if a.ndim == 2]
     for i, (name, array) in enumerate(panel.images.items()):
@@ -116,6 +122,8 @@ def _images(panel: Images, ax: Any) -> None:
             **_scale(panel, array, arrays),
             interpolation="nearest" if array.size < 9999 else "antialiased",
         )
+        if array.ndim == 2 and array.size <= _MOST_NUMBERS:
+            _write(array, inner)
         inner.set_xticks([])
         inner.set_yticks([])
         inner.spines[:].set_color(INK["line"])
@@ -131,15 +139,34 @@ def _images(panel: Images, ax: Any) -> None:
     )
 
 
+def _write(array: Any, ax: Any) -> None:
+    """Write the numbers of a small picture into its cells."""
+    shades = ax.images[0].to_rgba(array)[..., :3] @ np.array([0.3, 0.6, 0.1])
+    for (row, column), value in np.ndenumerate(array):
+        ink = "white" if shades[row, column] < 0.5 else "black"
+        ax.text(column, row, number(float(value), 3), ha="center", va="center", fontsize=6.5, color=ink)
+
+
+def _limit(array: Any) -> float:
+    """Give the largest magnitude, of many pixels that of all but half a per cent."""
+    if array.size < _MANY:
+        return limit_of(array)
+    return float(np.quantile(np.abs(array), 0.995)) or limit_of(array)
+
+
+def _like_a_photograph(array: Any) -> bool:
+    return bool(array.min() >= 0 or array.mean() > 0.25 * _limit(array))
+
+
 def _scale(panel: Images, array: Any, arrays: list[Any]) -> dict[str, Any]:
     if array.ndim == 3:
         return {}
     if panel.scale == "grey":
         low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
         return {"cmap": "gray", "vmin": low, "vmax": high if high > low else low + 1}
-    if panel.scale == "own" and array.min() >= 0:
-        return {"cmap": "gray", "vmin": 0, "vmax": limit_of(array)}
-    limit = limit_of(*arrays) if panel.scale == "signed" else limit_of(array)
+    if panel.scale == "own" and _like_a_photograph(array):
+        return {"cmap": "gray", "vmin": 0, "vmax": _limit(array)}
+    limit = max(map(_limit, arrays)) if panel.scale == "signed" else _limit(array)
     return {"cmap": colour_map(), "vmin": -limit, "vmax": limit}
 
 
@@ -150,11 +177,12 @@ def _said(panel: Images, arrays: list[Any]) -> str:
         low, high = min(a.min() for a in arrays), max(a.max() for a in arrays)
         return f"One scale: black {number(float(low), 3)}, white {number(float(high), 3)}."
     if panel.scale == "signed":
-        return f"One scale: white 0, orange to +{number(limit_of(*arrays), 3)}, blue below."
-    signed = any(array.min() < 0 for array in arrays)
-    plain = "black 0, white its largest value" if any(array.min() >= 0 for array in arrays) else ""
-    coloured = "white 0, orange above, blue below" if signed else ""
-    return f"Each its own scale: {'; or '.join(part for part in (coloured, plain) if part)}."
+        return f"One scale: white 0, orange to +{number(max(map(_limit, arrays)), 3)}, blue below."
+    grey = {_like_a_photograph(array) for array in arrays}
+    coloured = "white 0, orange above, blue below" if False in grey else ""
+    plain = "black 0, white its largest value" if True in grey else ""
+    clipped = " (.5 % clipped)" if max(array.size for array in arrays) >= _MANY else ""
+    return f"Each its own scale{clipped}: {'; or '.join(part for part in (coloured, plain) if part)}."
 
 
 def _wrapped(text: str, width: int) -> str:

@@ -1,0 +1,38 @@
+"""How Sphinx builds the site: `make docs`."""
+
+from __future__ import annotations
+
+from convscope import __version__
+
+project = "convscope"
+author = "the convscope authors"
+release = version = __version__
+language = "en"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+exclude_patterns = ["_build"]
+source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+
+# in the docstrings a single backtick is code
+default_role = "literal"
+autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": False}
+autodoc_member_order = "groupwise"
+# the types stand in the docstrings, with shapes and units
+autodoc_typehints = "none"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+
+myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence", "deflist"]
+
+html_theme = "furo"
+html_title = f"convscope {__version__}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+# the address of the page's own source is nobody's business offline
+html_show_sourcelink = False
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#2166ac", "color-brand-content": "#2166ac"},
+    "dark_css_variables": {"color-brand-primary": "#92c5de", "color-brand-content": "#92c5de"},
+}
