@@ -1,4 +1,4 @@
-// ReLU and its gradient, over flat memory in any layout.
+// ReLU, its gradient, and sums, over flat memory in any layout.
 #pragma once
 #include "columns.h"
 
@@ -30,11 +30,18 @@ template <class T> void relu(Index size, const T* x, T* y) {
     map_flat(size, y, [=](auto at, Index i) CONVSCOPE_LAMBDA { return positive_part(at(x + i)); });
 }
 
+template <class V> CONVSCOPE_INLINE V where_positive(V y, V grad) { return y > 0 ? grad : V{}; }
+
 template <class T> void relu_grad(Index size, const T* grad, const T* y, T* dx) {
-    map_flat(size, dx, [=](auto at, Index i) CONVSCOPE_LAMBDA {
-        const auto g = at(grad + i);
-        return at(y + i) > 0 ? g : decltype(+g){};
-    });
+    map_flat(size, dx, [=](auto at, Index i) CONVSCOPE_LAMBDA { return where_positive(at(y + i), at(grad + i)); });
+}
+
+// y = a + b, then its positive part if `rectify`
+template <class T> void add(Index size, bool rectify, const T* a, const T* b, T* y) {
+    if (rectify)
+        map_flat(size, y, [=](auto at, Index i) CONVSCOPE_LAMBDA { return positive_part(at(a + i) + at(b + i)); });
+    else
+        map_flat(size, y, [=](auto at, Index i) CONVSCOPE_LAMBDA { return at(a + i) + at(b + i); });
 }
 
 }  // namespace convscope::CONVSCOPE_ISA

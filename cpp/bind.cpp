@@ -175,14 +175,16 @@ template <class T> void register_pool(nb::module_& m) {
 template <class T> void register_norm(nb::module_& m) {
     m.def(
         "batch_norm",
-        [](In<T> x, In<T> weight, In<T> bias, In<T> mean, In<T> var, Out<T> y, T eps) {
+        [](In<T> x, In<T> weight, In<T> bias, In<T> mean, In<T> var, Out<T> y, T eps, std::optional<In<T>> residual,
+           bool rectify) {
             const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
+            const T* more = residual ? residual->data() : nullptr;
             nb::gil_scoped_release free;
             kernels<T>().batch_norm(pixels, channels, eps, x.data(), weight.data(), bias.data(), mean.data(),
-                                    var.data(), y.data());
+                                    var.data(), more, rectify, y.data());
         },
         "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert(),
-        "y"_a.noconvert(), "eps"_a);
+        "y"_a.noconvert(), "eps"_a, "residual"_a.noconvert().none(), "rectify"_a);
     m.def(
         "moments",
         [](In<T> x, Out<T> mean, Out<T> var) {
@@ -193,14 +195,16 @@ template <class T> void register_norm(nb::module_& m) {
         "x"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert());
     m.def(
         "batch_norm_grad",
-        [](In<T> grad, In<T> x, In<T> weight, In<T> mean, In<T> var, Out<T> dx, Out<T> dweight, Out<T> dbias, T eps,
-           bool training) {
+        [](In<T> grad, In<T> x, std::optional<In<T>> y, In<T> weight, In<T> mean, In<T> var, Out<T> dx, Out<T> dweight,
+           Out<T> dbias, T eps, bool training) {
             const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
+            const T* rectified = y ? y->data() : nullptr;
             nb::gil_scoped_release free;
-            kernels<T>().batch_norm_grad(pixels, channels, eps, training, grad.data(), x.data(), weight.data(),
-                                         mean.data(), var.data(), dx.data(), dweight.data(), dbias.data());
+            kernels<T>().batch_norm_grad(pixels, channels, eps, training, grad.data(), x.data(), rectified,
+                                         weight.data(), mean.data(), var.data(), dx.data(), dweight.data(),
+                                         dbias.data());
         },
-        "grad"_a.noconvert(), "x"_a.noconvert(), "weight"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert(),
+        "grad"_a.noconvert(), "x"_a.noconvert(), "y"_a.noconvert().none(), "weight"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert(),
         "dx"_a.noconvert(), "dweight"_a.noconvert(), "dbias"_a.noconvert(), "eps"_a, "training"_a);
 }
 
@@ -250,12 +254,51 @@ template <class T> void register_activation(nb::module_& m) {
         "grad"_a.noconvert(), "y"_a.noconvert(), "dx"_a.noconvert());
 }
 
+// Steps of training. All arrays of a step have one size, and one order in memory.
+template <class T> void register_update(nb::module_& m) {
+    m.def(
+        "add",
+        [](In<T> a, In<T> b, Out<T> y, bool rectify) {
+            nb::gil_scoped_release free;
+            kernels<T>().add(Index(y.size()), rectify, a.data(), b.data(), y.data());
+        },
+        "a"_a.noconvert(), "b"_a.noconvert(), "y"_a.noconvert(), "rectify"_a);
+    m.def(
+        "sgd",
+        [](Out<T> w, In<T> g, std::optional<Out<T>> v, T rate, T momentum, T decay, bool nesterov) {
+            T* velocity = v ? v->data() : nullptr;
+            nb::gil_scoped_release free;
+            kernels<T>().sgd(Index(w.size()), {rate, momentum, decay, nesterov}, w.data(), g.data(), velocity);
+        },
+        "weight"_a.noconvert(), "gradient"_a.noconvert(), "velocity"_a.noconvert().none(), "rate"_a, "momentum"_a,
+        "decay"_a, "nesterov"_a);
+    m.def(
+        "adam",
+        [](Out<T> w, In<T> g, Out<T> first, Out<T> second, T rate, T beta1, T beta2, T scale, T eps, T decay,
+           T shrink) {
+            nb::gil_scoped_release free;
+            kernels<T>().adam(Index(w.size()), {rate, beta1, beta2, scale, eps, decay, shrink}, w.data(), g.data(),
+                              first.data(), second.data());
+        },
+        "weight"_a.noconvert(), "gradient"_a.noconvert(), "first"_a.noconvert(), "second"_a.noconvert(), "rate"_a,
+        "beta1"_a, "beta2"_a, "scale"_a, "eps"_a, "decay"_a, "shrink"_a);
+    m.def(
+        "cross_entropy",
+        [](In<T, Matrix> scores, In<int64_t> labels, Out<T> loss, Out<T, Matrix> grad) {
+            nb::gil_scoped_release free;
+            kernels<T>().cross_entropy(Index(scores.shape(0)), Index(scores.shape(1)), scores.data(), labels.data(),
+                                       loss.data(), grad.data());
+        },
+        "scores"_a.noconvert(), "labels"_a.noconvert(), "loss"_a.noconvert(), "grad"_a.noconvert());
+}
+
 template <class T> void register_all(nb::module_& m, const char* packed_name) {
     register_conv<T>(m, packed_name);
     register_pool<T>(m);
     register_norm<T>(m);
     register_linear<T>(m);
     register_activation<T>(m);
+    register_update<T>(m);
 }
 
 }  // namespace
@@ -270,6 +313,13 @@ NB_MODULE(_core, m) {
     m.def("vector_bytes", [] { return convscope::active_isa().vector_bytes; });
     m.def("set_threads", &convscope::set_threads);
     m.def("get_threads", &convscope::get_threads);
+    m.def(
+        "fingerprint",
+        [](In<uint64_t> addresses, In<int64_t> bytes) {
+            nb::gil_scoped_release free;
+            return kernels<float>().fingerprint(Index(addresses.size()), addresses.data(), bytes.data());
+        },
+        "addresses"_a.noconvert(), "bytes"_a.noconvert());
     m.def(
         "peak",
         [](Index rounds) {

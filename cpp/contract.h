@@ -49,6 +49,15 @@ template <class T> struct Epilogue {
     const T* y = nullptr;  // set by the convolution
 };
 
+// What an optimiser does to every weight (update.h).
+template <class T> struct SgdStep {
+    T rate, momentum, decay;
+    bool nesterov;
+};
+template <class T> struct AdamStep {
+    T rate, beta1, beta2, scale, eps, decay, shrink;
+};
+
 template <class T> struct Functions {
     Index (*packed_size)(const ConvShape&, Algorithm);  // elements
     PackedWeights<T> (*pack)(const ConvShape&, Algorithm, const T* w, const T* bias, T* to);  // bias may be null
@@ -68,10 +77,11 @@ template <class T> struct Functions {
 
     // Batch normalisation of x[pixels][channels]; every other array has one value a channel.
     void (*batch_norm)(Index pixels, Index channels, T eps, const T* x, const T* weight, const T* bias, const T* mean,
-                       const T* var, T* y);
+                       const T* var, const T* residual, bool rectify, T* y);  // residual may be null
     void (*moments)(Index pixels, Index channels, const T* x, T* mean, T* var);
     void (*batch_norm_grad)(Index pixels, Index channels, T eps, bool training, const T* grad, const T* x,
-                            const T* weight, const T* mean, const T* var, T* dx, T* dweight, T* dbias);
+                            const T* y, const T* weight, const T* mean, const T* var, T* dx, T* dweight,
+                            T* dbias);  // y, the rectified output, may be null
 
     void (*linear)(Index rows, Index in, Index out, const T* x, const T* w, const T* bias,
                    T* y);  // x[rows][in] w[out][in] y[rows][out]
@@ -80,6 +90,12 @@ template <class T> struct Functions {
 
     void (*relu)(Index size, const T* x, T* y);
     void (*relu_grad)(Index size, const T* grad, const T* y, T* dx);
+    void (*add)(Index size, bool rectify, const T* a, const T* b, T* y);
+
+    void (*sgd)(Index size, const SgdStep<T>&, T* w, const T* g, T* v);
+    void (*adam)(Index size, const AdamStep<T>&, T* w, const T* g, T* first, T* second);
+    void (*cross_entropy)(Index rows, Index classes, const T* x, const int64_t* labels, T* loss, T* grad);
+    uint64_t (*fingerprint)(Index count, const uint64_t* addresses, const int64_t* bytes);
 
     double (*peak)(Index rounds);  // the multiply-adds that so many rounds in registers alone are, once done
 };

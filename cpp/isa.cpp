@@ -4,9 +4,11 @@
 #include "conv.h"
 #include "conv_grad_input.h"
 #include "conv_grad_weight.h"
+#include "fingerprint.h"
 #include "linear.h"
 #include "norm.h"
 #include "pool.h"
+#include "update.h"
 
 namespace convscope::CONVSCOPE_ISA {
 namespace {
@@ -44,7 +46,9 @@ const Functions<CONVSCOPE_ELEMENT>& functions_of(CONVSCOPE_ELEMENT) {
         avg_pool_grad<T>, channel_sums<T>,      spread<T>,
         batch_norm<T>,    moments<T>,           batch_norm_grad<T>,
         linear<T>,        linear_grad_input<T>, linear_grad_weight<T>,
-        relu<T>,          relu_grad<T>,         peak<T>,
+        relu<T>,          relu_grad<T>,         add<T>,
+        sgd<T>,           adam<T>,              cross_entropy<T>,
+        fingerprint,      peak<T>,
     };
     return functions;
 }

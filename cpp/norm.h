@@ -4,16 +4,14 @@
 // mean and the sum of squares about it while it is in the cache (with the correction for a mean that
 // is off by rounding), and parts are merged in order: Chan, Golub & LeVeque (1983).
 #pragma once
-#include "columns.h"
+#include "activation.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
-inline float square_root(float x) { return __builtin_sqrtf(x); }
-inline double square_root(double x) { return __builtin_sqrt(x); }
-
+// y = (x - mean) * slope + bias (+ residual, unless null), then its positive part if `rectify`.
 template <class T>
 void batch_norm(Index pixels, Index channels, T eps, const T* x, const T* weight, const T* bias, const T* mean,
-                const T* var, T* y) {
+                const T* var, const T* residual, bool rectify, T* y) {
     const Columns<T> columns(pixels, channels);
     const Index row = columns.row;
     Scratch<T> memory(3 * row + channels);
@@ -21,11 +19,18 @@ void batch_norm(Index pixels, Index channels, T eps, const T* x, const T* weight
     for (Index c = 0; c < channels; c++) slope[c] = weight[c] / square_root(var[c] + eps);
     columns.repeat(mean, means), columns.repeat(slope, slopes), columns.repeat(bias, shifts);
     columns.parallel_parts([&](Index, Index begin, Index end, int) {
-        columns.map(
-            begin, end,
-            [=](auto at, Index e, Index c)
-                CONVSCOPE_LAMBDA { return (at(x + e) - at(means + c)) * at(slopes + c) + at(shifts + c); },
-            y);
+        auto normal = [=](auto at, Index e, Index c)
+            CONVSCOPE_LAMBDA { return (at(x + e) - at(means + c)) * at(slopes + c) + at(shifts + c); };
+        auto added = [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return normal(at, e, c) + at(residual + e); };
+        auto map = [&](auto value) {
+            if (rectify)
+                columns.map(
+                    begin, end,
+                    [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return positive_part(value(at, e, c)); }, y);
+            else
+                columns.map(begin, end, value, y);
+        };
+        residual ? map(added) : map(normal);
     });
 }
 
@@ -71,9 +76,10 @@ template <class T> void moments(Index pixels, Index channels, const T* x, T* mea
 
 // dbias = sum of grad, dweight = sum of grad * normalised, and
 // dx = (grad - dbias/M - normalised * dweight/M) * weight / sqrt(var + eps), without the middle terms outside training.
-template <class T>
-void batch_norm_grad(Index pixels, Index channels, T eps, bool training, const T* grad, const T* x, const T* weight,
-                     const T* mean, const T* var, T* dx, T* dweight, T* dbias) {
+// The gradient of the output is grad(at, e).
+template <class Grad, class T>
+void batch_norm_grad_of(const Grad& grad, Index pixels, Index channels, T eps, bool training, const T* x,
+                        const T* weight, const T* mean, const T* var, T* dx, T* dweight, T* dbias) {
     const Columns<T> columns(pixels, channels);
     const Index parts = columns.parts(), row = columns.row;
     Scratch<T> found(parts * 2 * channels), values(3 * channels), rows(4 * row);
@@ -86,10 +92,10 @@ void batch_norm_grad(Index pixels, Index channels, T eps, bool training, const T
 
     columns.parallel_parts([&](Index part, Index begin, Index end, int worker) {
         T *scratch = &memory[worker * row], *to = &found[part * 2 * channels];
-        columns.sum(begin, end, [=](auto at, Index e, Index) CONVSCOPE_LAMBDA { return at(grad + e); }, scratch, to);
+        columns.sum(begin, end, [=](auto at, Index e, Index) CONVSCOPE_LAMBDA { return grad(at, e); }, scratch, to);
         columns.sum(
             begin, end,
-            [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return at(grad + e) * (at(x + e) - at(means + c)); },
+            [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return grad(at, e) * (at(x + e) - at(means + c)); },
             scratch, to + channels);
     });
     for (Index c = 0; c < channels; c++) {
@@ -108,15 +114,27 @@ void batch_norm_grad(Index pixels, Index channels, T eps, bool training, const T
             columns.map(
                 begin, end,
                 [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA {
-                    return (at(grad + e) - at(biases + c) - (at(x + e) - at(means + c)) * at(shares + c)) *
+                    return (grad(at, e) - at(biases + c) - (at(x + e) - at(means + c)) * at(shares + c)) *
                            at(slopes + c);
                 },
                 dx);
         else
             columns.map(
-                begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return at(grad + e) * at(slopes + c); },
+                begin, end, [=](auto at, Index e, Index c) CONVSCOPE_LAMBDA { return grad(at, e) * at(slopes + c); },
                 dx);
     });
+}
+
+// Where y is given, it is the positive part of what was normalised, and grad counts only where y > 0.
+template <class T>
+void batch_norm_grad(Index pixels, Index channels, T eps, bool training, const T* grad, const T* x, const T* y,
+                     const T* weight, const T* mean, const T* var, T* dx, T* dweight, T* dbias) {
+    auto all = [=](auto at, Index e) CONVSCOPE_LAMBDA { return at(grad + e); };
+    auto positive = [=](auto at, Index e) CONVSCOPE_LAMBDA { return where_positive(at(y + e), at(grad + e)); };
+    if (y)
+        batch_norm_grad_of(positive, pixels, channels, eps, training, x, weight, mean, var, dx, dweight, dbias);
+    else
+        batch_norm_grad_of(all, pixels, channels, eps, training, x, weight, mean, var, dx, dweight, dbias);
 }
 
 // sums[n][c] = sum over p of x[n][p][c] / divisor: bias gradients and global average pooling.

@@ -85,6 +85,13 @@ template <int N, int I = 0, class F> CONVSCOPE_INLINE void unroll(F&& f) {
     }
 }
 
+CONVSCOPE_INLINE float square_root(float x) { return __builtin_sqrtf(x); }
+CONVSCOPE_INLINE double square_root(double x) { return __builtin_sqrt(x); }
+CONVSCOPE_INLINE float exponential(float x) { return __builtin_expf(x); }
+CONVSCOPE_INLINE double exponential(double x) { return __builtin_exp(x); }
+CONVSCOPE_INLINE float logarithm(float x) { return __builtin_logf(x); }
+CONVSCOPE_INLINE double logarithm(double x) { return __builtin_log(x); }
+
 template <class A> CONVSCOPE_INLINE A smaller(A a, A b) { return a < b ? a : b; }
 template <class A> CONVSCOPE_INLINE A larger(A a, A b) { return a > b ? a : b; }
 CONVSCOPE_INLINE Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }

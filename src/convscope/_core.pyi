@@ -60,11 +60,12 @@ def spread(values: _Array, x: _Array, n: int, channels: int, divisor: float) -> 
     """x[n, pixel, c] = values[n, c] / divisor."""
 
 def batch_norm(
-    x: _Array, weight: _Array, bias: _Array, mean: _Array, var: _Array, y: _Array, eps: float
-) -> None: ...
+    x: _Array, weight: _Array, bias: _Array, mean: _Array, var: _Array, y: _Array, eps: float,
+    residual: _Array | None, rectify: bool,
+) -> None: ...  # fmt: skip
 def moments(x: _Array, mean: _Array, var: _Array) -> None: ...
 def batch_norm_grad(
-    grad: _Array, x: _Array, weight: _Array, mean: _Array, var: _Array,
+    grad: _Array, x: _Array, y: _Array | None, weight: _Array, mean: _Array, var: _Array,
     dx: _Array, dweight: _Array, dbias: _Array, eps: float, training: bool,
 ) -> None: ...  # fmt: skip
 def linear(x: _Array, weight: _Array, bias: _Array | None, y: _Array) -> None: ...
@@ -72,3 +73,19 @@ def linear_grad_input(grad: _Array, weight: _Array, dx: _Array) -> None: ...
 def linear_grad_weight(x: _Array, grad: _Array, dw: _Array) -> None: ...
 def relu(x: _Array, y: _Array) -> None: ...
 def relu_grad(grad: _Array, y: _Array, dx: _Array) -> None: ...
+def add(a: _Array, b: _Array, y: _Array, rectify: bool) -> None: ...
+def sgd(
+    weight: _Array, gradient: _Array, velocity: _Array | None,
+    rate: float, momentum: float, decay: float, nesterov: bool,
+) -> None: ...  # fmt: skip
+def adam(
+    weight: _Array, gradient: _Array, first: _Array, second: _Array, rate: float,
+    beta1: float, beta2: float, scale: float, eps: float, decay: float, shrink: float,
+) -> None: ...  # fmt: skip
+def cross_entropy(
+    scores: _Array, labels: npt.NDArray[np.int64], loss: _Array, grad: _Array
+) -> None:
+    """loss[n] of each sample; grad of the mean over all."""
+
+def fingerprint(addresses: npt.NDArray[np.uint64], bytes: npt.NDArray[np.int64]) -> int:
+    """Of pieces of memory, in this order."""

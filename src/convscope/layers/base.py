@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from convscope import ops
 from convscope.errors import InvalidValue
 from convscope.geometry import Reach
 from convscope.ops import Randomness
@@ -107,6 +109,21 @@ class Layer:
         """Carry the gradient of the output back to the inputs and the parameters."""
         raise NotImplementedError
 
+    def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
+        """Give a call that computes the output into `out`, again and again, whatever `inputs` hold then.
+
+        For inference: nothing is kept for a backward pass. `out` has the output's shape; it shares
+        memory with no input.
+        """
+        context = Context(lend=partial(_lend_output, out))
+
+        def call() -> None:
+            y, _ = self.forward(*inputs, context=context)
+            if y is not out:
+                np.copyto(out, y)
+
+        return call
+
     def borrow_output(self, context: Context, *inputs: Array) -> Array | None:
         """Borrow the array to write the output into, or None."""
         if context.lend is None:
@@ -145,6 +162,15 @@ class Layer:
         shapes = {name: tuple(array.shape) for name, array in self.parameters.items()}
         parts = [f"{name}={value!r}" for name, value in {**shapes, **self.settings()}.items()]
         return f"{self.kind}({', '.join(parts)})"
+
+
+def _lend_output(out: Array, role: str, shape: Shape, dtype: np.dtype[Any], channels_last: bool) -> Array:
+    """Lend `out` for the output; for anything else memory of its own."""
+    if role == "output" and shape == out.shape and dtype == out.dtype:
+        return out
+    if len(shape) == 4 and channels_last:
+        return ops.empty_channels_last(shape, dtype)
+    return np.empty(shape, dtype)
 
 
 def check_rule(rule: str) -> None:

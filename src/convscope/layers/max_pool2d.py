@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,6 +55,10 @@ class MaxPool2d(Pool2d):
         places = None if out is None else context.array("switches", out.shape, np.int32)
         y, switches = ops.max_pool2d(x, **self.settings(), return_indices=True, out=out, out_indices=places)
         return y, (switches, x.shape)
+
+    def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
+        """Bind the op to its arrays; without a backward pass nobody needs the places."""
+        return partial(ops.max_pool2d, inputs[0], **self.settings(), out=out)
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()

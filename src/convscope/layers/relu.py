@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from convscope import ops
@@ -41,6 +43,10 @@ class ReLU(Layer):
         (x,) = inputs
         y = ops.relu(x, out=self.borrow_output(context, x))
         return y, y
+
+    def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
+        """Bind the op to its arrays; `out` may be the input."""
+        return partial(ops.relu, inputs[0], out=out)
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()

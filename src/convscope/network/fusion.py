@@ -1,53 +1,168 @@
-"""Folding each batch norm into the convolution or dense layer before it."""
+"""An equal network for inference: what follows a convolution is done where its sums are stored.
+
+    conv ─► batch norm ─► relu                       one node, named relu
+    conv ─► batch norm ─┐
+                  x ────┴► add ─► relu               one node of two inputs, named relu
+    conv ─► dropout ─► ...                           no dropout
+
+A node that remains has the name and the value that it had: what is joined bears the name of its
+last part. Nothing is joined where somebody else needs a value in between.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from convscope.layers import BatchNorm, Conv2d, Layer, Linear
-from convscope.network.graph import Node, consumers
+from convscope.layers import (
+    Add,
+    BatchNorm,
+    ChannelScale,
+    Conv2d,
+    ConvTranspose2d,
+    Dropout,
+    FusedConv2d,
+    FusedLinear,
+    Layer,
+    Linear,
+    activation_of,
+)
+from convscope.layers.base import Array, Shape
+from convscope.network.graph import Node
 
-__all__ = ["fused_nodes"]
+__all__ = ["frozen", "fused_nodes"]
 
 
-def fused_nodes(nodes: Mapping[str, Node], outputs: Sequence[str]) -> Iterator[Node]:
-    """Give the nodes of an equal network for inference, with copies of all layers.
+def fused_nodes(
+    nodes: Mapping[str, Node], outputs: Sequence[str], shapes: Mapping[str, Shape]
+) -> list[Node]:
+    """Give the nodes of an equal network for inference.
 
-    A batch norm is folded where it is the only reader of a Conv2d or Linear that is no output
-    itself. The joint node has the batch norm's name, since it has the batch norm's value.
+    Parameters
+    ----------
+    nodes : mapping of str to Node, in topological order
+    outputs : sequence of str
+        Nodes that must stay.
+    shapes : mapping of str to shape
+        Of every node's output: an addition that stretches is not joined.
+
+    Returns
+    -------
+    list of Node
+        Layers that are as before are the very same objects.
     """
-    readers = consumers(nodes)
-    folded = {
-        node.inputs[0]: node
-        for node in nodes.values()
-        if isinstance(node.layer, BatchNorm)
-        and node.inputs[0] in nodes
-        and isinstance(nodes[node.inputs[0]].layer, Conv2d | Linear)
-        and len(readers[node.inputs[0]]) == 1
-        and node.inputs[0] not in outputs
-    }
-    joint = {norm.name for norm in folded.values()}
+    drafts = _Drafts(nodes, outputs, shapes)
     for node in nodes.values():
-        if node.name in folded:
-            norm = folded[node.name]
-            yield Node(norm.name, _fold(node.layer, norm.layer), node.inputs)
-        elif node.name not in joint:
-            yield Node(node.name, copy.deepcopy(node.layer), node.inputs)
+        drafts.take(node)
+    return [draft.node(name) for name, draft in drafts.found.items()]
+
+
+@dataclass
+class _Draft:
+    """A node in the making: its layer, then perhaps a second input that is added, then an activation."""
+
+    layer: Layer
+    inputs: tuple[str, ...]
+    residual: bool = False
+    after: Layer | None = None
+
+    def node(self, name: str) -> Node:
+        if isinstance(self.layer, Conv2d):
+            return Node(name, FusedConv2d(self.layer, self.after, residual=self.residual), self.inputs)
+        if isinstance(self.layer, Linear):
+            return Node(name, FusedLinear(self.layer, self.after), self.inputs)
+        return Node(name, self.layer, self.inputs)
+
+
+class _Drafts:
+    """Takes the nodes one after the other, each on its own or joined with the one it reads."""
+
+    def __init__(self, nodes: Mapping[str, Node], outputs: Sequence[str], shapes: Mapping[str, Shape]) -> None:
+        self.found: dict[str, _Draft] = {}
+        self._outputs, self._shapes = outputs, shapes
+        self._readers = Counter(name for node in nodes.values() for name in node.inputs)
+        self._same: dict[str, str] = {}  # a node that was left out: whose value it has
+
+    def take(self, node: Node) -> None:
+        inputs = tuple(self._same.get(name, name) for name in node.inputs)
+        layer = node.layer
+        if isinstance(layer, Dropout) and node.name not in self._outputs:
+            self._same[node.name] = inputs[0]
+            self._readers[inputs[0]] += self._readers[node.name] - 1
+            return
+        before = self._only_read_here(inputs[0]) if inputs else None
+        if isinstance(layer, Add) and self._take_sum(node.name, inputs):
+            return
+        if before is not None and before.after is None:
+            if activation_of(layer) is not None and isinstance(before.layer, Conv2d | Linear):
+                before.after = layer
+                return self._rename(inputs[0], node.name)
+            norm = isinstance(layer, BatchNorm | ChannelScale)
+            if norm and not before.residual and isinstance(before.layer, Conv2d | ConvTranspose2d | Linear):
+                before.layer = _fold(before.layer, layer)
+                return self._rename(inputs[0], node.name)
+        self.found[node.name] = _Draft(layer, inputs)
+
+    def _take_sum(self, name: str, inputs: tuple[str, ...]) -> bool:
+        """Join a sum of two with the convolution that made one of them, the later one if both."""
+        if len(inputs) != 2 or len({self._shapes[source] for source in inputs}) != 1:
+            return False
+        order = {source: place for place, source in enumerate(self.found)}
+        for source in sorted(inputs, key=lambda source: -order.get(source, -1)):
+            draft = self._only_read_here(source)
+            if draft is not None and isinstance(draft.layer, Conv2d) and not draft.residual and not draft.after:
+                other = inputs[1] if source == inputs[0] else inputs[0]
+                draft.inputs, draft.residual = (*draft.inputs, other), True
+                self._rename(source, name)
+                return True
+        return False
+
+    def _only_read_here(self, name: str) -> _Draft | None:
+        """Give the draft of a value that nobody else needs."""
+        wanted = name in self._outputs or self._readers[name] != 1
+        return None if wanted else self.found.get(name)
+
+    def _rename(self, old: str, new: str) -> None:
+        self.found[new] = self.found.pop(old)
 
 
 def _fold(layer: Layer, norm: Layer) -> Layer:
-    """W' = W * g / sqrt(v + eps);  b' = (b - mean) * g / sqrt(v + eps) + shift, in float64."""
-    assert isinstance(norm, BatchNorm)
-    result = copy.deepcopy(layer)
+    """W' = W * factor, b' = b * factor + shift, filter by filter, in float64."""
+    result = copy.copy(layer)
     weight = layer.parameters["weight"]
-    statistics = {name: array.astype(np.float64) for name, array in norm.statistics.items()}
-    factor = norm.parameters["weight"] / np.sqrt(statistics["running_var"] + norm.eps)
-    bias = layer.parameters.get("bias", np.zeros(len(weight)))
-    shifted = (bias - statistics["running_mean"]) * factor + norm.parameters["bias"]
-    by_filter = factor.reshape(-1, *(1,) * (weight.ndim - 1))
-    result.parameters["weight"] = (weight * by_filter).astype(weight.dtype)
-    result.parameters["bias"] = shifted.astype(weight.dtype)
+    factor, shift = _factor_and_shift(norm)
+    bias = layer.parameters.get("bias", np.zeros(len(factor)))
+    if isinstance(layer, ConvTranspose2d):  # weight (C_in, C_out/groups, kH, kW)
+        grouped = weight.reshape(layer.groups, -1, *weight.shape[1:])
+        folded = (grouped * factor.reshape(layer.groups, 1, -1, 1, 1)).reshape(weight.shape)
+    else:
+        folded = weight * factor.reshape(-1, *(1,) * (weight.ndim - 1))
+    result.parameters = {
+        "weight": folded.astype(weight.dtype),
+        "bias": (bias * factor + shift).astype(weight.dtype),
+    }
     return result
+
+
+def _factor_and_shift(norm: Layer) -> tuple[Array, Array]:
+    """See a normalisation, or a scale and shift, as x * factor + shift."""
+    factor = norm.parameters["weight"].astype(np.float64)
+    shift = norm.parameters["bias"].astype(np.float64)
+    if isinstance(norm, BatchNorm):
+        factor = factor / np.sqrt(norm.statistics["running_var"].astype(np.float64) + norm.eps)
+        shift = shift - norm.statistics["running_mean"] * factor
+    return factor, shift
+
+
+def frozen(node: Node) -> Node:
+    """Give the node with read-only copies of its arrays: they never need to be looked at again."""
+    layer = copy.deepcopy(node.layer)
+    for arrays in (layer.parameters, layer.statistics):
+        for name, array in arrays.items():
+            arrays[name] = array.copy(order="K")
+            arrays[name].flags.writeable = False
+    return Node(node.name, layer, node.inputs)

@@ -14,10 +14,11 @@ from convscope.errors import DtypeError, InvalidValue, UnknownName, nearest_name
 from convscope.layers.base import Array, Shape
 from convscope.network import passes
 from convscope.network.activations import Activations, Gradients
-from convscope.network.fusion import fused_nodes
+from convscope.network.fusion import frozen, fused_nodes
 from convscope.network.graph import Node, check_outputs, ordered, shapes_of
 from convscope.network.input import ImageInput, as_batch
 from convscope.network.parameters import NamedArrays
+from convscope.network.predictor import Predictor
 from convscope.network.summary import Summary, summarise
 from convscope.network.workspace import Workspace
 from convscope.ops import Randomness
@@ -99,6 +100,7 @@ class Network:
         self._shapes = self.shapes()
         self.input = input
         self.classes = tuple(str(label) for label in classes)
+        self._predictor: Predictor | None = None
 
     @property
     def nodes(self) -> Mapping[str, Node]:
@@ -252,7 +254,11 @@ class Network:
         )
 
     def predict(self, x: Any, *, batch_size: int = 64) -> Array:
-        """Give the output for any number of images, `batch_size` at a time.
+        """Give the output for any number of images, `batch_size` at a time, as fast as may be.
+
+        What is computed is `fused`, which is kept and made anew when a parameter has changed, also in
+        place. To know that, the parameters are read once a call: a few per cent of the time of one image,
+        nothing of many. ``net.fused().predict`` does without, as its arrays are read-only.
 
         Examples
         --------
@@ -264,22 +270,45 @@ class Network:
             raise InvalidValue(
                 f"Network.predict: batch_size must be a whole number of at least 1; got {batch_size!r}."
             )
+        if len(self.outputs) != 1:
+            raise InvalidValue(
+                f"Network.predict: the network must have one output; got {', '.join(self.outputs)}; use run."
+            )
+        if self.more_inputs:
+            return self.run(x, keep="output").output
         images = x if isinstance(x, list | tuple) else self._batch(x)[0]
         if len(images) == 0:
             return np.empty((0, *self._shapes[self.outputs[0]][1:]), self.dtype)
         parts = [
-            self.run(images[start : start + batch_size], keep="output").output
-            for start in range(0, len(images), batch_size)
+            self._predicted(images[start : start + batch_size]) for start in range(0, len(images), batch_size)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def fused(self) -> Network:
-        """Give an equal network for inference, with each batch norm folded into the layer before it.
+        """Give an equal network for inference, with fewer nodes and its weights packed once.
 
-        A node that remains has the value it had: the joint node bears the batch norm's name.
-        Where the layer before is an output or has other readers too, nothing is folded.
+        Batch norms and channel scales are folded into the convolution or dense layer before them; a
+        ReLU, clip or leaky ReLU after it, and the sum with a second branch, are computed with it in one pass
+        over memory; dropout is left out. A node that remains has the value it had: what is joined
+        bears the name of its last part. Nothing is joined where a value in between is an
+        output or has other readers. Outputs, classes and input stay.
+
+        Its arrays are read-only copies, so that `predict` of it never looks for changes; there is no
+        backward pass.
+
+        Examples
+        --------
+        >>> import convscope as cs
+        >>> list(cs.models.small_cnn().fused().nodes)
         """
-        return self._with(fused_nodes(self._nodes, self.outputs))
+        nodes = fused_nodes(self._nodes, self.outputs, self._shapes)
+        return self._with(frozen(node) for node in nodes)
+
+    def predictor(self, outputs: Sequence[str] | None = None) -> Predictor:
+        """Give what `predict` uses, for any nodes: their values for a batch, as fast as may be."""
+        names = self.outputs if outputs is None else check_outputs(outputs, self._nodes)
+        usual = {self.input_name: (self._batch_size, *self.input_shape), **self.more_inputs}
+        return Predictor(self._nodes, names, usual, self.dtype)
 
     def summary(self, input_shape: Sequence[int] | None = None) -> Summary:
         """Say of every node its shape, parameters, multiply-adds, memory and receptive field.
@@ -327,6 +356,15 @@ class Network:
         )
         result._dtype = self._dtype
         return result
+
+    def _predicted(self, images: Any) -> Array:
+        batch, _ = self._batch(images)
+        if self._predictor is None:
+            self._predictor = self.predictor()
+        return self._predictor({self.input_name: batch})[self.outputs[0]]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_predictor": None}  # what is packed is packed anew
 
     def _more(self, x: Any) -> tuple[dict[str, Array], Any]:
         """Part the further inputs from the first one."""

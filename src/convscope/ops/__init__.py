@@ -20,6 +20,7 @@ from convscope.ops.arithmetic import (
 from convscope.ops.chooser import Core, core, get_threads, set_threads
 from convscope.ops.conv import conv2d, conv2d_grad_bias, conv2d_grad_input, conv2d_grad_weight
 from convscope.ops.dense import linear, linear_grad_bias, linear_grad_input, linear_grad_weight
+from convscope.ops.fingerprint import Fingerprint
 from convscope.ops.local_norm import local_response_norm, local_response_norm_grad
 from convscope.ops.loss import softmax_cross_entropy
 from convscope.ops.lp_pool import global_max_pool2d, global_max_pool2d_grad, lp_pool2d, lp_pool2d_grad
@@ -80,11 +81,14 @@ from convscope.ops.transpose import (
     conv_transpose2d_grad_weight,
 )
 from convscope.randomness import Randomness
+from convscope.ops.update import adam_step, sgd_step
 
 __all__ = [
     "Core",
+    "Fingerprint",
     "PackedConv2d",
     "Randomness",
+    "adam_step",
     "add",
     "avg_pool2d",
     "avg_pool2d_grad",
@@ -158,6 +162,7 @@ __all__ = [
     "selu",
     "selu_grad",
     "set_threads",
+    "sgd_step",
     "sigmoid",
     "sigmoid_grad",
     "silu",

@@ -50,6 +50,7 @@ OPS = (
     *("lp_pool2d", "lp_pool2d_grad", "global_max_pool2d", "global_max_pool2d_grad"),
     *("local_response_norm", "local_response_norm_grad"),
     *("pad2d", "pad2d_grad", "resize2d", "resize2d_grad"),
+    *("sgd_step", "adam_step"),
 )
 
 # Filled on first use, so that a bad setting is an error of the call that needs it, not of the import.

@@ -6,8 +6,9 @@ of other strides are copied once. Results have NCHW shapes over channels-last me
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from convscope import _core
 from convscope.errors import InvalidValue
 from convscope.geometry import pool_output_size
+from convscope.ops import reference
 from convscope.ops.memory import Array
 
 Pair = tuple[int, int]
@@ -395,12 +397,21 @@ def batch_norm(
 ) -> Array:
     """See `convscope.ops.batch_norm`."""
     y = _like(x, out)
-    _core.batch_norm(_channels_last(x), _flat(weight), _flat(bias), _flat(mean), _flat(var), y, eps)
+    _core.batch_norm(
+        _channels_last(x), _flat(weight), _flat(bias), _flat(mean), _flat(var), y, eps, None, False
+    )
     return _shaped(y, out)
 
 
 def batch_norm_train(
-    x: Array, weight: Array, bias: Array, *, eps: float, out: Array | None = None
+    x: Array,
+    weight: Array,
+    bias: Array,
+    *,
+    eps: float,
+    residual: Array | None = None,
+    rectify: bool = False,
+    out: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """See `convscope.ops.batch_norm_train`."""
     x = _channels_last(x) if x.ndim == 2 else x
@@ -410,7 +421,8 @@ def batch_norm_train(
     if not np.isfinite(mean).all():  # merging moments makes NaN of infinity; the mean is infinite
         with np.errstate(invalid="ignore", over="ignore"):
             mean[...] = x.mean(axis=(0, *range(2, x.ndim)), dtype=np.float64)
-    _core.batch_norm(seen, _flat(weight), _flat(bias), mean, var, y, eps)
+    more = None if residual is None else _channels_last(residual)
+    _core.batch_norm(seen, _flat(weight), _flat(bias), mean, var, y, eps, more, rectify)
     return _shaped(y, out), mean, var
 
 
@@ -423,14 +435,15 @@ def batch_norm_grad(
     *,
     eps: float,
     training: bool,
+    rectified: Array | None = None,
     out: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """See `convscope.ops.batch_norm_grad`."""
     dx = _like(x, out)
     dweight, dbias = np.empty_like(mean), np.empty_like(mean)
     _core.batch_norm_grad(
-        _channels_last(grad), _channels_last(x), _flat(weight), _flat(mean), _flat(var),
-        dx, dweight, dbias, eps, training,
+        _channels_last(grad), _channels_last(x), None if rectified is None else _channels_last(rectified),
+        _flat(weight), _flat(mean), _flat(var), dx, dweight, dbias, eps, training,
     )  # fmt: skip
     return _shaped(dx, out), dweight, dbias
 
@@ -450,3 +463,72 @@ def relu_grad(grad: Array, y: Array, *, out: Array | None = None) -> Array:
     dx = _like(y, out)
     _core.relu_grad(_channels_last(grad), _channels_last(y), dx)
     return _shaped(dx, out)
+
+
+def add(*xs: Array, rectify: bool = False, out: Array | None = None) -> Array:
+    """See `convscope.ops.add`."""
+    if len(xs) == 1:
+        return reference.add(*xs, rectify=rectify, out=out)
+    y, total = _like(xs[0], out), _channels_last(xs[0])
+    for place, x in enumerate(xs[1:], 2):
+        _core.add(total, _channels_last(x), y, rectify and place == len(xs))
+        total = y
+    return _shaped(y, out)
+
+
+# --------------------------------------------------------------------- training
+
+
+def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
+    """See `convscope.ops.softmax_cross_entropy`."""
+    losses, grad = np.empty(len(labels), logits.dtype), np.empty(logits.shape, logits.dtype)
+    _core.cross_entropy(_flat(logits), np.ascontiguousarray(labels, np.int64), losses, grad)
+    return float(np.mean(losses, dtype=np.float64)), grad
+
+
+def sgd_step(
+    weight: Array,
+    grad: Array,
+    velocity: Array | None,
+    *,
+    rate: float,
+    momentum: float,
+    nesterov: bool,
+    decay: float,
+) -> None:
+    """See `convscope.ops.sgd_step`."""
+    if not (weight.flags.c_contiguous and (velocity is None or velocity.flags.c_contiguous)):
+        return reference.sgd_step(
+            weight, grad, velocity, rate=rate, momentum=momentum, nesterov=nesterov, decay=decay
+        )
+    _core.sgd(weight, _flat(grad), velocity, rate, momentum, decay, nesterov)
+
+
+def adam_step(
+    weight: Array,
+    grad: Array,
+    first: Array,
+    second: Array,
+    *,
+    rate: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    step: int,
+    decay: float,
+    shrink: float,
+) -> None:
+    """See `convscope.ops.adam_step`."""
+    if not all(array.flags.c_contiguous for array in (weight, first, second)):
+        return reference.adam_step(
+            weight, grad, first, second,
+            rate=rate, beta1=beta1, beta2=beta2, eps=eps, step=step, decay=decay, shrink=shrink,
+        )  # fmt: skip
+    scale = 1 / math.sqrt(1 - beta2**step)
+    rate /= 1 - beta1**step
+    _core.adam(weight, _flat(grad), first, second, rate, beta1, beta2, scale, eps, decay, shrink)
+
+
+def fingerprint(arrays: Sequence[Array], addresses: Array, sizes: Array) -> int:
+    """Give a number for what the arrays hold, which lie at these addresses."""
+    return _core.fingerprint(addresses, sizes)

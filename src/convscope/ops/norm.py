@@ -61,7 +61,14 @@ def batch_norm(
 
 
 def batch_norm_train(
-    x: Array, weight: Array, bias: Array, *, eps: float = 1e-5, out: Array | None = None
+    x: Array,
+    weight: Array,
+    bias: Array,
+    *,
+    eps: float = 1e-5,
+    residual: Array | None = None,
+    rectify: bool = False,
+    out: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Normalise with the statistics of this batch, and give them.
 
@@ -69,6 +76,10 @@ def batch_norm_train(
     ----------
     x, weight, bias, eps, out
         As in `batch_norm`.
+    residual : ndarray of the shape of `x`, optional
+        Added to the result.
+    rectify : bool
+        Whether `relu` of that is given, all in one pass.
 
     Returns
     -------
@@ -92,7 +103,14 @@ def batch_norm_train(
     _check(op, x, eps, weight=weight, bias=bias)
     _refuse_empty(op, x)
     check_out(op, out, x.shape, x.dtype, x, in_place=True)
-    return cast(tuple[Array, Array, Array], get(op)(x, weight, bias, eps=float(eps), out=out))
+    if residual is not None:
+        check_arrays(op, x=x, residual=residual)
+        check_same_shape(op, "residual", residual, x.shape, "x")
+        check_out(op, out, x.shape, x.dtype, residual)
+    return cast(
+        tuple[Array, Array, Array],
+        get(op)(x, weight, bias, eps=float(eps), residual=residual, rectify=bool(rectify), out=out),
+    )
 
 
 def batch_norm_grad(
@@ -104,6 +122,7 @@ def batch_norm_grad(
     *,
     eps: float = 1e-5,
     training: bool = True,
+    rectified: Array | None = None,
     out: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Give the gradients by the input, weight and bias of batch normalisation.
@@ -116,6 +135,8 @@ def batch_norm_grad(
         As given to `batch_norm`, or to and by `batch_norm_train`.
     training : bool
         Whether `mean` and `var` are those of `x` and so depend on it.
+    rectified : ndarray of the shape of `x`, optional
+        The result of `batch_norm_train` with `rectify`: `grad` counts where it is above 0 only.
     out : ndarray of the shape of `x`, optional
         Where `dx` is written.
 
@@ -147,10 +168,12 @@ def batch_norm_grad(
     if training:
         _refuse_empty(op, x)
     check_out(op, out, x.shape, x.dtype, grad, x, weight, mean, var)
-    return cast(
-        tuple[Array, Array, Array],
-        get(op)(grad, x, weight, mean, var, eps=float(eps), training=bool(training), out=out),
-    )
+    if rectified is not None:
+        check_arrays(op, x=x, rectified=rectified)
+        check_same_shape(op, "rectified", rectified, x.shape, "x")
+        check_out(op, out, x.shape, x.dtype, rectified)
+    settings = {"eps": float(eps), "training": bool(training), "rectified": rectified}
+    return cast(tuple[Array, Array, Array], get(op)(grad, x, weight, mean, var, **settings, out=out))
 
 
 def _check(op: str, x: Array, eps: float, **vectors: Array) -> None:

@@ -16,7 +16,7 @@ from convscope.ops.memory import Array
 __all__ = ["add", "concatenate", "concatenate_grad", "flatten", "flatten_grad"]
 
 
-def add(*xs: Array, out: Array | None = None) -> Array:
+def add(*xs: Array, rectify: bool = False, out: Array | None = None) -> Array:
     """Sum arrays of one shape. (Each summand's gradient is the gradient of the sum.)
 
     `out` is an ndarray of the same shape to write to; it may be the first summand itself.
@@ -39,7 +39,7 @@ def add(*xs: Array, out: Array | None = None) -> Array:
         check_same_shape("add", f"input {index}", x, xs[0].shape, "input 0")
     check_out("add", out, xs[0].shape, xs[0].dtype, xs[0], in_place=True)
     check_out("add", out, xs[0].shape, xs[0].dtype, *xs[1:])
-    return cast(Array, get("add")(*xs, out=out))
+    return cast(Array, get("add")(*xs, rectify=bool(rectify), out=out))
 
 
 def concatenate(xs: Sequence[Array], axis: int = 1, *, out: Array | None = None) -> Array:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope import ops
 from convscope.errors import InvalidValue
 from convscope.training.optimizer import Arrays, Memory
 
@@ -73,12 +73,7 @@ class Adam:
 
     def step(self, parameters: Arrays, gradients: Arrays, memory: Memory, learning_rate: float) -> None:
         """Take one step in place; nothing is allocated and the gradients are used up."""
-
-        def decay(weight: NDArray[Any], gradient: NDArray[Any], room: NDArray[Any]) -> None:
-            if self.weight_decay:
-                gradient += np.multiply(weight, self.weight_decay, out=room)
-
-        _step(self, parameters, gradients, memory, learning_rate, decay)
+        _step(self, parameters, gradients, memory, learning_rate, decay=self.weight_decay)
 
 
 @dataclass(frozen=True)
@@ -129,11 +124,7 @@ class AdamW:
 
     def step(self, parameters: Arrays, gradients: Arrays, memory: Memory, learning_rate: float) -> None:
         """Take one step in place; nothing is allocated and the gradients are used up."""
-
-        def decay(weight: NDArray[Any], gradient: NDArray[Any], room: NDArray[Any]) -> None:
-            weight *= 1 - learning_rate * self.weight_decay
-
-        _step(self, parameters, gradients, memory, learning_rate, decay)
+        _step(self, parameters, gradients, memory, learning_rate, shrink=learning_rate * self.weight_decay)
 
 
 def _check(who: str, settings: Adam | AdamW) -> None:
@@ -152,7 +143,7 @@ def _memory(parameters: Arrays) -> Memory:
     kept: dict[str, NDArray[np.floating[Any]]] = {"step": np.zeros(1)}
     for name, weight in parameters.items():
         kept[f"first/{name}"], kept[f"second/{name}"] = np.zeros_like(weight), np.zeros_like(weight)
-    return Memory(kept, {name: np.empty_like(weight) for name, weight in parameters.items()})
+    return Memory(kept)
 
 
 def _step(
@@ -161,23 +152,23 @@ def _step(
     gradients: Arrays,
     memory: Memory,
     learning_rate: float,
-    decay: Callable[[NDArray[Any], NDArray[Any], NDArray[Any]], None],
+    *,
+    decay: float = 0.0,
+    shrink: float = 0.0,
 ) -> None:
     """Move both moments and the weights, in place."""
     memory.kept["step"] += 1
-    count = float(memory.kept["step"][0])
-    first_share, second_share = 1 - settings.beta1**count, 1 - settings.beta2**count
     for name, gradient in gradients.items():
-        weight, room = parameters[name], memory.scratch[name]
-        first, second = memory.kept[f"first/{name}"], memory.kept[f"second/{name}"]
-        decay(weight, gradient, room)
-        first *= settings.beta1
-        first += np.multiply(gradient, 1 - settings.beta1, out=room)
-        second *= settings.beta2
-        np.multiply(gradient, gradient, out=gradient)
-        second += np.multiply(gradient, 1 - settings.beta2, out=gradient)
-        np.sqrt(second, out=gradient)
-        gradient /= math.sqrt(second_share)
-        gradient += settings.eps
-        np.divide(first, gradient, out=gradient)
-        weight -= np.multiply(gradient, learning_rate / first_share, out=gradient)
+        ops.adam_step(
+            parameters[name],
+            gradient,
+            memory.kept[f"first/{name}"],
+            memory.kept[f"second/{name}"],
+            rate=learning_rate,
+            beta1=settings.beta1,
+            beta2=settings.beta2,
+            eps=settings.eps,
+            step=int(memory.kept["step"][0]),
+            decay=decay,
+            shrink=shrink,
+        )

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope import ops
 from convscope.errors import InvalidValue
 
 __all__ = ["Memory", "Optimizer", "SGD"]
@@ -23,10 +24,9 @@ Arrays = Mapping[str, NDArray[np.floating[Any]]]
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """What an optimiser keeps between steps: `kept` must survive, `scratch` may hold anything."""
+    """What an optimiser keeps between steps, by name."""
 
     kept: dict[str, NDArray[np.floating[Any]]]
-    scratch: dict[str, NDArray[np.floating[Any]]]
 
 
 class Optimizer(Protocol):
@@ -105,24 +105,17 @@ class SGD:
 
     def start(self, parameters: Arrays) -> Memory:
         """Give zero velocities, laid out in memory as the parameters are."""
-        kept = {f"velocity/{name}": np.zeros_like(w) for name, w in parameters.items() if self.momentum}
-        needed = self.nesterov or self.weight_decay
-        scratch = {name: np.empty_like(w) for name, w in parameters.items() if needed}
-        return Memory(kept, scratch)
+        return Memory({f"velocity/{name}": np.zeros_like(w) for name, w in parameters.items() if self.momentum})
 
     def step(self, parameters: Arrays, gradients: Arrays, memory: Memory, learning_rate: float) -> None:
         """Take one step in place; nothing is allocated and the gradients are used up."""
         for name, gradient in gradients.items():
-            weight = parameters[name]
-            if self.weight_decay:
-                gradient += np.multiply(weight, self.weight_decay, out=memory.scratch[name])
-            move = gradient
-            if self.momentum:
-                velocity = memory.kept[f"velocity/{name}"]
-                velocity *= self.momentum
-                velocity += gradient
-                move = velocity
-            if self.nesterov:
-                gradient += np.multiply(velocity, self.momentum, out=memory.scratch[name])
-                move = gradient
-            weight -= np.multiply(move, learning_rate, out=gradient)
+            ops.sgd_step(
+                parameters[name],
+                gradient,
+                memory.kept.get(f"velocity/{name}"),
+                rate=learning_rate,
+                momentum=self.momentum,
+                nesterov=self.nesterov,
+                decay=self.weight_decay,
+            )

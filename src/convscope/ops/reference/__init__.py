@@ -35,6 +35,7 @@ from convscope.ops.reference.dense import (
     linear_grad_input,
     linear_grad_weight,
 )
+from convscope.ops.reference.fingerprinting import fingerprint as fingerprint
 from convscope.ops.reference.joining import add, concatenate, concatenate_grad, flatten, flatten_grad
 from convscope.ops.reference.neighbourhood import (
     global_max_pool2d,
@@ -98,8 +99,10 @@ from convscope.ops.reference.smooth import (
     softsign,
     softsign_grad,
 )
+from convscope.ops.reference.update import adam_step, sgd_step
 
 __all__ = [
+    "adam_step",
     "add",
     "avg_pool2d",
     "avg_pool2d_grad",
@@ -163,6 +166,7 @@ __all__ = [
     "resize2d_grad",
     "selu",
     "selu_grad",
+    "sgd_step",
     "sigmoid",
     "sigmoid_grad",
     "silu",

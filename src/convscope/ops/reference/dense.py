@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from convscope.ops.memory import Array, give, silent
+from convscope.ops.reference.pointwise import relu, relu_grad
 
 __all__ = [
     "batch_norm",
@@ -53,14 +54,24 @@ def batch_norm(
 
 @silent
 def batch_norm_train(
-    x: Array, weight: Array, bias: Array, *, eps: float, out: Array | None = None
+    x: Array,
+    weight: Array,
+    bias: Array,
+    *,
+    eps: float,
+    residual: Array | None = None,
+    rectify: bool = False,
+    out: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Normalise by the mean and the (biased) variance of this batch, and give both."""
     axes = _all_but_channels(x)
     mean = x.mean(axis=axes, dtype=np.float64)
     var = np.square(x - _channels(mean, x)).mean(axis=axes).astype(x.dtype)
     mean = mean.astype(x.dtype)
-    return batch_norm(x, weight, bias, mean, var, eps=eps, out=out), mean, var
+    y = batch_norm(x, weight, bias, mean, var, eps=eps, out=out)
+    if residual is not None:
+        y += residual
+    return (relu(y, out=y) if rectify else y), mean, var
 
 
 @silent
@@ -73,9 +84,12 @@ def batch_norm_grad(
     *,
     eps: float,
     training: bool,
+    rectified: Array | None = None,
     out: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """Differentiate; in training, mean and variance depend on x as well."""
+    if rectified is not None:
+        grad = relu_grad(grad, rectified)
     axes = _all_but_channels(x)
     inverse = 1 / np.sqrt(var + var.dtype.type(eps))
     normalised = (x - _channels(mean, x)) * _channels(inverse, x)

@@ -7,17 +7,18 @@ import math
 import numpy as np
 
 from convscope.ops.memory import Array, empty_result, give, silent
+from convscope.ops.reference.pointwise import relu
 
 __all__ = ["add", "concatenate", "concatenate_grad", "flatten", "flatten_grad"]
 
 
 @silent
-def add(*xs: Array, out: Array | None = None) -> Array:
-    """Sum arrays of one shape, from the first to the last."""
+def add(*xs: Array, rectify: bool = False, out: Array | None = None) -> Array:
+    """Sum arrays of one shape, from the first to the last; then take the positive part, if wanted."""
     y = give(xs[0], out)
     for x in xs[1:]:
         y += x
-    return y
+    return relu(y, out=y) if rectify else y
 
 
 def concatenate(xs: tuple[Array, ...], axis: int = 1, *, out: Array | None = None) -> Array:

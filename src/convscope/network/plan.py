@@ -1,0 +1,145 @@
+"""A network prepared for one size of input: its calls in order, and where each array lies.
+
+Two values may lie in the same memory if the last reader of one has run before the other is
+written. Places are found once, largest value first, each at the lowest offset where nothing that
+lives at the same time lies (Pisarchyk and Lee 2020, "greedy by size"):
+
+    offset
+      │  ┌─────────┐        ┌──────────────┐
+      │  │  conv1  │        │    conv3     │
+      │  └─────────┘┌───────┴──┐───────────┘
+      │             │  conv2   │
+      └─────────────┴──────────┴────────────► calls
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from convscope.layers import Flatten
+from convscope.layers.base import Array, Shape
+from convscope.network.graph import Node
+
+__all__ = ["Memory", "Plan"]
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+class Memory:
+    """One block that all plans of a worker share; it grows to what the largest of them needs."""
+
+    def __init__(self) -> None:
+        self.block = np.empty(0, np.uint8)
+
+    def at_least(self, size: int) -> bool:
+        """Make room for `size` bytes; say whether the block had to be replaced."""
+        if self.block.size >= size:
+            return False
+        self.block = np.empty(size, np.uint8)  # NumPy asks for huge pages where that pays
+        return True
+
+
+class Plan:
+    """The calls of a network for inputs of one shape.
+
+    Parameters
+    ----------
+    nodes : sequence of Node, in topological order
+    outputs : sequence of str
+    shapes : mapping of str to shape
+        Of every input and every node's output, batch axis included.
+    inputs : sequence of str
+    dtype : dtype of every array
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        outputs: Sequence[str],
+        shapes: Mapping[str, Shape],
+        inputs: Sequence[str],
+        dtype: np.dtype[np.generic],
+    ) -> None:
+        self.outputs, self.inputs = tuple(outputs), tuple(inputs)
+        self._nodes, self._shapes, self._dtype = nodes, shapes, dtype
+        self._same = _aliases(nodes, shapes)
+        self._offsets, self.size = _places(self._lives(), self._bytes)
+        self._calls: list[Callable[[], object]] = []
+        self.arrays: dict[str, Array] = {}
+
+    def bind(self, block: Array) -> None:
+        """Lay the arrays into `block` and prepare the calls."""
+        self.arrays = {}
+        for name in (*self.inputs, *(node.name for node in self._nodes)):
+            start = self._offsets[self._same.get(name, name)]
+            flat = block[start : start + self._bytes(name)].view(self._dtype)
+            self.arrays[name] = _shaped(flat, self._shapes[name])
+        self._calls = [
+            node.layer.prepare(tuple(self.arrays[name] for name in node.inputs), self.arrays[node.name])
+            for node in self._nodes
+            if node.name not in self._same
+        ]
+
+    def run(self, inputs: Mapping[str, Array]) -> None:
+        """Compute; the results are in `arrays` until the next run of a plan in the same memory."""
+        for name in self.inputs:
+            np.copyto(self.arrays[name], inputs[name])
+        for call in self._calls:
+            call()
+
+    def _bytes(self, name: str) -> int:
+        return math.prod(self._shapes[name]) * self._dtype.itemsize
+
+    def _lives(self) -> dict[str, tuple[int, int]]:
+        """Say of every value from which call to which it is needed; outputs and inputs stay."""
+        end = len(self._nodes)
+        lives = {name: [0, 0] for name in self.inputs}
+        for place, node in enumerate(self._nodes, 1):
+            own = self._same.get(node.name, node.name)
+            lives.setdefault(own, [place, place])
+            for name in (node.name, *node.inputs):
+                lives[self._same.get(name, name)][1] = place
+        for name in self.outputs:
+            lives[self._same.get(name, name)][1] = end + 1
+        return {name: (first, last) for name, (first, last) in lives.items()}
+
+
+def _aliases(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> dict[str, str]:
+    """Find the nodes whose value is that of another one in memory: a Flatten of maps of one pixel."""
+    same: dict[str, str] = {}
+    for node in nodes:
+        if isinstance(node.layer, Flatten) and all(length == 1 for length in shapes[node.inputs[0]][2:]):
+            same[node.name] = same.get(node.inputs[0], node.inputs[0])
+    return same
+
+
+def _places(
+    lives: Mapping[str, tuple[int, int]], size_of: Callable[[str], int]
+) -> tuple[dict[str, int], int]:
+    """Give every value an offset, and the bytes they need together."""
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first call, last call
+    offsets = {}
+    for name in sorted(lives, key=lambda name: -size_of(name)):
+        first, last = lives[name]
+        size = -(-size_of(name) // ALIGNMENT) * ALIGNMENT
+        offset = 0
+        for start, end, other_first, other_last in sorted(placed):
+            if other_first > last or other_last < first:
+                continue
+            if start - offset >= size:
+                break
+            offset = max(offset, end)
+        offsets[name] = offset
+        placed.append((offset, offset + size, first, last))
+    return offsets, max((end for _, end, _, _ in placed), default=0)
+
+
+def _shaped(flat: Array, shape: Shape) -> Array:
+    """See flat memory as an array of `shape`, channels last."""
+    if len(shape) != 4:
+        return flat.reshape(shape)
+    n, c, h, w = shape
+    return flat.reshape(n, h, w, c).transpose(0, 3, 1, 2)

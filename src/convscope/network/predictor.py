@@ -1,0 +1,127 @@
+"""Running a network for its outputs alone: fused, packed once, in memory that is used again.
+
+What is kept must never be out of date: parameters are arrays that anybody may write to. Before
+each run the arrays of the network are compared with those of the last one: the same objects, and
+(but for arrays that cannot be written to) the same bytes, by a fingerprint of 64 bits that costs
+one pass over them. Arrays of a network from `Network.fused` are read-only: there it costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import is_
+
+import numpy as np
+
+from convscope import ops
+from convscope.layers.base import Array, Shape
+from convscope.network.fusion import fused_nodes
+from convscope.network.graph import Node, shapes_of
+from convscope.network.plan import Memory, Plan
+
+__all__ = ["Predictor"]
+
+MOST_PLANS = 8  # input shapes a worker remembers
+MOST_WORKERS = 16  # sets of memory that are kept; more threads at once get theirs anew
+
+
+class Predictor:
+    """Runs a network for some of its nodes; any number of threads may call it.
+
+    Parameters
+    ----------
+    nodes : mapping of str to Node, in topological order
+    outputs : sequence of str
+    inputs : mapping of str to shape
+        The usual shape of every input, batch axis included.
+    dtype : dtype
+    """
+
+    def __init__(
+        self,
+        nodes: Mapping[str, Node],
+        outputs: Sequence[str],
+        inputs: Mapping[str, Shape],
+        dtype: np.dtype[np.generic],
+    ) -> None:
+        self._nodes, self._outputs, self._dtype = nodes, tuple(outputs), dtype
+        self._inputs = dict(inputs)
+        self._holders = [
+            arrays
+            for node in nodes.values()
+            for arrays in (node.layer.parameters, node.layer.statistics)
+            if arrays
+        ]
+        self._state: _State | None = None
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Give the outputs for the inputs, in arrays of their own."""
+        state = self._current()
+        try:
+            worker = state.idle.pop()
+        except IndexError:
+            worker = _Worker(state.nodes, self._outputs, self._dtype)
+        plan = worker.plan(inputs)
+        plan.run(inputs)
+        results = {name: plan.arrays[name].copy(order="K") for name in self._outputs}
+        if len(state.idle) < MOST_WORKERS:
+            state.idle.append(worker)
+        return results
+
+    def _current(self) -> _State:
+        """Give what is kept, made anew if the network has changed."""
+        arrays = tuple(chain.from_iterable(holder.values() for holder in self._holders))
+        state = self._state
+        if (
+            state is None
+            or len(arrays) != len(state.arrays)
+            or not all(map(is_, arrays, state.arrays))
+            or state.found != state.fingerprint()
+        ):
+            state = self._state = _State(arrays, self._fused)
+        return state
+
+    def _fused(self) -> list[Node]:
+        return fused_nodes(self._nodes, self._outputs, shapes_of(self._nodes, self._inputs))
+
+
+class _State:
+    """A network as it was: its arrays, its fused nodes, and the memory of those who run it."""
+
+    def __init__(self, arrays: tuple[Array, ...], fused: Callable[[], list[Node]]) -> None:
+        self.arrays = arrays
+        # An array of its own memory that is read-only stays as it is.
+        self.fingerprint = ops.Fingerprint([a for a in arrays if a.flags.writeable or a.base is not None])
+        self.found = self.fingerprint()  # before anything is folded or packed: a later change is noticed
+        self.nodes = fused()
+        self.idle: list[_Worker] = []
+
+
+class _Worker:
+    """Plans and memory for one call at a time."""
+
+    def __init__(self, nodes: list[Node], outputs: tuple[str, ...], dtype: np.dtype[np.generic]) -> None:
+        self._nodes, self._outputs, self._dtype = nodes, outputs, dtype
+        self._memory = Memory()
+        self._plans: dict[tuple[Shape, ...], Plan] = {}
+
+    def plan(self, inputs: Mapping[str, Array]) -> Plan:
+        """Give the plan for inputs of these shapes."""
+        key = tuple(array.shape for array in inputs.values())
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._make(inputs)
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            self._plans[key] = plan
+        return plan
+
+    def _make(self, inputs: Mapping[str, Array]) -> Plan:
+        nodes = {node.name: node for node in self._nodes}
+        shapes = shapes_of(nodes, {name: array.shape for name, array in inputs.items()})
+        plan = Plan(self._nodes, self._outputs, shapes, tuple(inputs), self._dtype)
+        if self._memory.at_least(plan.size):
+            self._plans.clear()  # they lie in the smaller block
+        plan.bind(self._memory.block)
+        return plan
