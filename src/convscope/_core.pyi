@@ -82,9 +82,7 @@ def adam(
     weight: _Array, gradient: _Array, first: _Array, second: _Array, rate: float,
     beta1: float, beta2: float, scale: float, eps: float, decay: float, shrink: float,
 ) -> None: ...  # fmt: skip
-def cross_entropy(
-    scores: _Array, labels: npt.NDArray[np.int64], loss: _Array, grad: _Array
-) -> None:
+def cross_entropy(scores: _Array, labels: npt.NDArray[np.int64], loss: _Array, grad: _Array) -> None:
     """loss[n] of each sample; grad of the mean over all."""
 
 def fingerprint(addresses: npt.NDArray[np.uint64], bytes: npt.NDArray[np.int64]) -> int:

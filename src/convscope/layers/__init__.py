@@ -20,7 +20,6 @@ from convscope.layers.conv_transpose2d import ConvTranspose2d
 from convscope.layers.dropout import Dropout
 from convscope.layers.elu import ELU
 from convscope.layers.flatten import Flatten
-from convscope.layers.fused import Fused, FusedConv2d, FusedLinear, activation_of
 from convscope.layers.gelu import GELU
 from convscope.layers.global_avg_pool2d import GlobalAvgPool2d
 from convscope.layers.global_max_pool2d import GlobalMaxPool2d
@@ -95,9 +94,6 @@ __all__ = [
     "Expand",
     "Flatten",
     "Floor",
-    "Fused",
-    "FusedConv2d",
-    "FusedLinear",
     "GELU",
     "Gather",
     "GlobalAvgPool2d",

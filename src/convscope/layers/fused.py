@@ -12,15 +12,15 @@ from convscope.layers.base import Array, Context, Layer, ParameterGradients, Sha
 from convscope.layers.clip import Clip
 from convscope.layers.conv2d import Conv2d
 from convscope.layers.leaky_relu import LeakyReLU
-from convscope.layers.linear import Linear
 from convscope.layers.relu import ReLU
+from convscope.ops.packed import Activation
 
 __all__ = ["Fused", "FusedConv2d", "FusedLinear", "activation_of"]
 
 FEW_ROWS = 4  # fewer samples than these read each weight too seldom to pay for packing
 
 
-def activation_of(layer: Layer) -> ops.Activation:
+def activation_of(layer: Layer) -> Activation:
     """Give what a packed convolution calls the activation; None for a layer that is none.
 
     Examples
@@ -158,6 +158,7 @@ class FusedLinear(Fused):
     Examples
     --------
     >>> import numpy as np
+    >>> from convscope.layers import Linear
     >>> FusedLinear(Linear(np.array([[1.0], [-1.0]])), ReLU()).forward(np.array([[3.0]]))[0]
     array([[3., 0.]])
     """
@@ -187,9 +188,7 @@ class FusedLinear(Fused):
         (x,) = inputs
         if len(x) >= FEW_ROWS:
             return partial(self.packed(), _as_image(x), out=_as_image(out))
-        product = partial(
-            ops.linear, x, self.parameters["weight"], self.parameters.get("bias"), out=out
-        )
+        product = partial(ops.linear, x, self.parameters["weight"], self.parameters.get("bias"), out=out)
         if self.after is None:
             return product
         activate = self.after.prepare((out,), out)

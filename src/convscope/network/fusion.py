@@ -25,21 +25,17 @@ from convscope.layers import (
     Conv2d,
     ConvTranspose2d,
     Dropout,
-    FusedConv2d,
-    FusedLinear,
     Layer,
     Linear,
-    activation_of,
 )
 from convscope.layers.base import Array, Shape
+from convscope.layers.fused import FusedConv2d, FusedLinear, activation_of
 from convscope.network.graph import Node
 
 __all__ = ["frozen", "fused_nodes"]
 
 
-def fused_nodes(
-    nodes: Mapping[str, Node], outputs: Sequence[str], shapes: Mapping[str, Shape]
-) -> list[Node]:
+def fused_nodes(nodes: Mapping[str, Node], outputs: Sequence[str], shapes: Mapping[str, Shape]) -> list[Node]:
     """Give the nodes of an equal network for inference.
 
     Parameters
@@ -81,7 +77,9 @@ class _Draft:
 class _Drafts:
     """Takes the nodes one after the other, each on its own or joined with the one it reads."""
 
-    def __init__(self, nodes: Mapping[str, Node], outputs: Sequence[str], shapes: Mapping[str, Shape]) -> None:
+    def __init__(
+        self, nodes: Mapping[str, Node], outputs: Sequence[str], shapes: Mapping[str, Shape]
+    ) -> None:
         self.found: dict[str, _Draft] = {}
         self._outputs, self._shapes = outputs, shapes
         self._readers = Counter(name for node in nodes.values() for name in node.inputs)
@@ -94,30 +92,44 @@ class _Drafts:
             self._same[node.name] = inputs[0]
             self._readers[inputs[0]] += self._readers[node.name] - 1
             return
-        before = self._only_read_here(inputs[0]) if inputs else None
-        if isinstance(layer, Add) and self._take_sum(node.name, inputs):
-            return
-        if before is not None and before.after is None:
-            if activation_of(layer) is not None and isinstance(before.layer, Conv2d | Linear):
-                before.after = layer
-                return self._rename(inputs[0], node.name)
-            norm = isinstance(layer, BatchNorm | ChannelScale)
-            if norm and not before.residual and isinstance(before.layer, Conv2d | ConvTranspose2d | Linear):
-                before.layer = _fold(before.layer, layer)
-                return self._rename(inputs[0], node.name)
-        self.found[node.name] = _Draft(layer, inputs)
+        joined = self._take_sum if isinstance(layer, Add) else self._take_next
+        if not joined(node, inputs):
+            self.found[node.name] = _Draft(layer, inputs)
 
-    def _take_sum(self, name: str, inputs: tuple[str, ...]) -> bool:
+    def _take_next(self, node: Node, inputs: tuple[str, ...]) -> bool:
+        """Join an activation or a normalisation with the layer before it."""
+        before = self._only_read_here(inputs[0]) if inputs else None
+        if before is None or before.after is not None:
+            return False
+        if activation_of(node.layer) is not None and isinstance(before.layer, Conv2d | Linear):
+            before.after = node.layer
+        elif (
+            isinstance(node.layer, BatchNorm | ChannelScale)
+            and isinstance(before.layer, Conv2d | ConvTranspose2d | Linear)
+            and not before.residual
+        ):
+            before.layer = _fold(before.layer, node.layer)
+        else:
+            return False
+        self._rename(inputs[0], node.name)
+        return True
+
+    def _take_sum(self, node: Node, inputs: tuple[str, ...]) -> bool:
         """Join a sum of two with the convolution that made one of them, the later one if both."""
         if len(inputs) != 2 or len({self._shapes[source] for source in inputs}) != 1:
             return False
         order = {source: place for place, source in enumerate(self.found)}
         for source in sorted(inputs, key=lambda source: -order.get(source, -1)):
             draft = self._only_read_here(source)
-            if draft is not None and isinstance(draft.layer, Conv2d) and not draft.residual and not draft.after:
+            if (
+                draft is not None
+                and isinstance(draft.layer, Conv2d)
+                and not draft.residual
+                and not draft.after
+            ):
                 other = inputs[1] if source == inputs[0] else inputs[0]
                 draft.inputs, draft.residual = (*draft.inputs, other), True
-                self._rename(source, name)
+                self._rename(source, node.name)
                 return True
         return False
 

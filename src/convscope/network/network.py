@@ -300,6 +300,7 @@ class Network:
         --------
         >>> import convscope as cs
         >>> list(cs.models.small_cnn().fused().nodes)
+        ['relu1', 'pool1', 'bn1', 'relu2', 'pool2', 'bn2', 'flatten', 'fc']
         """
         nodes = fused_nodes(self._nodes, self.outputs, self._shapes)
         return self._with(frozen(node) for node in nodes)

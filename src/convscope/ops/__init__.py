@@ -80,8 +80,8 @@ from convscope.ops.transpose import (
     conv_transpose2d_grad_input,
     conv_transpose2d_grad_weight,
 )
-from convscope.randomness import Randomness
 from convscope.ops.update import adam_step, sgd_step
+from convscope.randomness import Randomness
 
 __all__ = [
     "Core",

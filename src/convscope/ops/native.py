@@ -498,9 +498,9 @@ def sgd_step(
 ) -> None:
     """See `convscope.ops.sgd_step`."""
     if not (weight.flags.c_contiguous and (velocity is None or velocity.flags.c_contiguous)):
-        return reference.sgd_step(
-            weight, grad, velocity, rate=rate, momentum=momentum, nesterov=nesterov, decay=decay
-        )
+        settings = {"rate": rate, "momentum": momentum, "decay": decay}
+        reference.sgd_step(weight, grad, velocity, nesterov=nesterov, **settings)
+        return
     _core.sgd(weight, _flat(grad), velocity, rate, momentum, decay, nesterov)
 
 
@@ -520,10 +520,11 @@ def adam_step(
 ) -> None:
     """See `convscope.ops.adam_step`."""
     if not all(array.flags.c_contiguous for array in (weight, first, second)):
-        return reference.adam_step(
+        reference.adam_step(
             weight, grad, first, second,
             rate=rate, beta1=beta1, beta2=beta2, eps=eps, step=step, decay=decay, shrink=shrink,
         )  # fmt: skip
+        return
     scale = 1 / math.sqrt(1 - beta2**step)
     rate /= 1 - beta1**step
     _core.adam(weight, _flat(grad), first, second, rate, beta1, beta2, scale, eps, decay, shrink)

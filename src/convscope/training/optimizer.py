@@ -105,7 +105,9 @@ class SGD:
 
     def start(self, parameters: Arrays) -> Memory:
         """Give zero velocities, laid out in memory as the parameters are."""
-        return Memory({f"velocity/{name}": np.zeros_like(w) for name, w in parameters.items() if self.momentum})
+        return Memory(
+            {f"velocity/{name}": np.zeros_like(w) for name, w in parameters.items() if self.momentum}
+        )
 
     def step(self, parameters: Arrays, gradients: Arrays, memory: Memory, learning_rate: float) -> None:
         """Take one step in place; nothing is allocated and the gradients are used up."""
