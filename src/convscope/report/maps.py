@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convscope.explain import FeatureMaps, NodeMaps
-from convscope.report.colour import colour_map, grey, paint, rgb
+from convscope.report.colour import grey, paint, rgb
 from convscope.report.page import escape, figure
-from convscope.report.picture import data_uri, figure_uri, save_figure
+from convscope.report.picture import INK, data_uri, figure_uri
 from convscope.report.scale import number
+from convscope.report.sheet import Sheet, Tile
 from convscope.result import renders
 
-__all__ = ["feature_map_path", "feature_map_text"]
+__all__ = ["feature_map_path", "feature_map_sheet", "feature_map_text"]
 
 _MOST_MAPS = 64  # of one node on a page; the rest are counted, not drawn
 
@@ -139,31 +140,121 @@ def feature_map_text(maps: FeatureMaps) -> str:
 @renders("FeatureMaps", "html")
 def feature_map_html(maps: FeatureMaps) -> str:
     """Show the maps in a notebook, as the picture of `save`."""
-    return f'<img alt="feature maps, node by node" src="{figure_uri(_figure(maps))}">'
+    return f'<img alt="feature maps, node by node" src="{figure_uri(feature_map_sheet(maps).figure())}">'
 
 
 @renders("FeatureMaps", "png")
 @renders("FeatureMaps", "svg")
 @renders("FeatureMaps", "pdf")
 def save_feature_maps(maps: FeatureMaps, path: Path) -> None:
-    """Write the maps of every node as one picture, one row a node, one scale a row."""
-    save_figure(_figure(maps), path)
+    """Write the maps of every node as one picture, with the scale of each."""
+    feature_map_sheet(maps).save(path)
 
 
-def _figure(maps: FeatureMaps) -> Any:
-    from matplotlib.figure import Figure
+def feature_map_sheet(maps: FeatureMaps) -> Sheet:
+    """Lay the image and the maps of every node out under each other."""
+    sheet = Sheet(9.0)
+    sheet.heading(f"Feature maps of {maps.title}" if maps.title else "Feature maps", 14)
+    sheet.text(_SCALING[maps.scale] + " A label is the map's channel" + (
+        ", with its own largest value." if maps.scale == "map" else "."
+    ))  # fmt: skip
+    if maps.preparation:
+        sheet.text(f"The image was prepared: {'; '.join(maps.preparation)}.")
+    if maps.picture is not None:
+        sheet.gap(0.05)
+        sheet.grid([Tile(maps.picture, ("the image",))], size=1.6)
+    shown = [node for node in maps.nodes if node.kind not in _REARRANGED]
+    most = _fewer_maps(len(shown))
+    for node in shown:
+        if node.kind == "Input" and maps.picture is not None:
+            continue
+        if node.values.ndim == 3:
+            _map_rows(sheet, node, maps.scale, most)
+        else:
+            _value_row(sheet, node, maps.classes)
+    return sheet
 
-    nodes = [node for node in maps.nodes if node.values.ndim == 3]
-    most = min(16, max(len(node.values) for node in nodes))
-    rows = [math.ceil(len(node.values[:_MOST_MAPS]) / most) for node in nodes]
-    picture = Figure(figsize=(0.75 * most + 1.6, 0.95 * sum(rows) + 0.3 * len(rows)), layout="constrained")
-    parts: Any = picture.subfigures(len(nodes), 1, height_ratios=rows, squeeze=False)
-    for part, node, lines in zip(parts.flat, nodes, rows, strict=True):
-        axes = part.subplots(lines, most, squeeze=False)
-        for ax in axes.flat:
-            ax.set_axis_off()
-        scale = _range([node], node.limit).replace("scale", "one scale,")
-        part.suptitle(f"{node.node}: {node.kind}, {scale}", x=0.01, ha="left", fontsize=9)
-        for ax, values in zip(axes.flat, node.values[:_MOST_MAPS], strict=False):
-            ax.imshow(values, cmap=colour_map(), vmin=-node.limit, vmax=node.limit, interpolation="nearest")
-    return picture
+
+_REARRANGED = ("Flatten", "Dropout", "Reshape", "Squeeze", "Unsqueeze", "Constant")
+_SCALING = {
+    "layer": "All maps of a layer share one colour scale, so they can be compared: white is zero, orange "
+    "above, blue below.",
+    "map": "Each map has a colour scale of its own, so a weak map looks as strong as the others: white is "
+    "zero, orange above, blue below, the darkest colour the map's largest magnitude.",
+}
+
+
+def _fewer_maps(nodes: int) -> int:
+    """Say how many maps of each node a picture of so many nodes has room for."""
+    return 256 if nodes == 1 else _MOST_MAPS if nodes <= 8 else 16
+
+
+def _map_rows(sheet: Sheet, node: NodeMaps, scale: str, most: int) -> None:
+    count, height, width = node.values.shape
+    chosen = np.sort(node.strongest[:most])
+    some = f", the {most} strongest shown" if count > most else ""
+    sheet.heading(f"{node.node}: {node.kind}, {count} map{'s' * (count > 1)} of {height}x{width}{some}", 9)
+    limits = node.limits
+    silent = int((limits == 0).sum())
+    if scale == "layer":
+        text = f"one scale for all maps of {node.node}" + (f"; {silent} are all zero" if silent else "")
+        sheet.bar(node.limit, signed=node.signed, text=text)
+    elif silent:
+        sheet.text(f"{silent} of the maps are all zero.", 7.5)
+    tiles = [
+        Tile(
+            paint(node.values[c], node.limit if scale == "layer" else limits[c] or 1.0),
+            _lines(node, int(c), float(limits[c]) if scale == "map" else None),
+        )
+        for c in chosen
+    ]
+    # few maps are worth a closer look
+    size = 1.35 if len(tiles) <= 6 else 0.95 if len(tiles) <= 32 and most > 16 else 0.62
+    sheet.grid(tiles, size=size, wide=1.35 if node.names else 0.0)
+
+
+def _lines(node: NodeMaps, channel: int, limit: float | None) -> tuple[str, ...]:
+    label = f"[{channel}]" + ("" if limit is None else f" {number(limit, 2)}")
+    return (label, node.names[channel]) if channel in node.names else (label,)
+
+
+def _value_row(sheet: Sheet, node: NodeMaps, classes: tuple[str, ...]) -> None:
+    """Show a vector: a bar for each class, or one line of colours."""
+    values = np.asarray(node.values, np.float64).reshape(-1)
+    sheet.heading(f"{node.node}: {node.kind}, {len(values)} value{'s' * (len(values) > 1)}", 9)
+    if len(values) == len(classes) or len(values) <= 20:
+        order = np.argsort(-values, kind="stable")[:10] if len(values) > 10 else np.arange(len(values))
+        names = [classes[i] if len(values) == len(classes) else f"[{i}]" for i in order]
+        most = "the ten largest of " if len(values) > 10 else ""
+        sheet.text(f"Bars from zero: {most}the values, in the unit of the node.", 7.5)
+        sheet.axes(
+            0.35 + 0.19 * len(order),
+            partial(_value_bars, names=names, values=values[order]),
+            left=2.0,
+            below=0.3,
+        )
+        return
+    sheet.bar(
+        node.limit, signed=node.signed, text=f"one scale for all values of {node.node}, from left to right"
+    )
+    rows = -(-len(values) // 128)
+    padded = np.zeros(rows * -(-len(values) // rows))
+    padded[: len(values)] = values
+    sheet.grid([Tile(paint(padded.reshape(rows, -1), node.limit))], size=sheet.room)
+
+
+def _value_bars(ax: Any, names: Sequence[str], values: np.ndarray[Any, Any]) -> None:
+    places = range(len(values))
+    ax.barh(places, values, color=[INK["orange"] if v >= 0 else INK["blue"] for v in values], height=0.7)
+    ax.set_yticks(places, [name if len(name) <= 30 else name[:29] + "…" for name in names], size=7)
+    ax.invert_yaxis()
+    ax.axvline(0, color=INK["muted"], linewidth=0.8)
+    ax.tick_params(colors=INK["muted"], length=0, labelsize=7)
+    ax.margins(x=0.12)
+    for place, value in enumerate(values):
+        side = "left" if value >= 0 else "right"
+        ax.text(
+            value, place, f" {number(float(value), 3)} ", size=6.5, va="center", ha=side, color=INK["ink"]
+        )
+    for side in ("top", "right", "left", "bottom"):
+        ax.spines[side].set_visible(False)
