@@ -209,8 +209,8 @@ def _map_rows(sheet: Sheet, node: NodeMaps, scale: str, most: int) -> None:
         for c in chosen
     ]
     # few maps are worth a closer look
-    size = 1.35 if len(tiles) <= 6 else 0.95 if len(tiles) <= 32 and most > 16 else 0.62
-    sheet.grid(tiles, size=size, wide=1.35 if node.names else 0.0)
+    columns = 6 if len(tiles) <= 6 or node.names else 8 if most > 16 else 16
+    sheet.grid(tiles, size=(sheet.room + 0.08) / columns - 0.081)
 
 
 def _lines(node: NodeMaps, channel: int, limit: float | None) -> tuple[str, ...]:

@@ -30,14 +30,17 @@ from convscope.report.scale import number
 __all__ = ["Sheet", "Tile"]
 
 _MARGIN = 0.25  # inches
-_WIDE = 0.0092  # inches that a character of DejaVu Sans takes for each point of its size, at most in a line
+_WIDE = 0.0079  # inches that a character of DejaVu Sans takes for each point of its size, in a long line
 _LINE = 0.0195  # inches that a line takes for each point
 _TALLEST = 390.0  # inches; matplotlib's pictures end at 2**16 pixels, and 160 go to an inch
 _DPI = 160
 
 
 class Tile(NamedTuple):
-    """A picture of a grid, (H, W, 3) uint8, and the lines below it; the first is set in ink."""
+    """A picture of a grid, (H, W, 3) uint8, and the lines below it; the first is set in ink.
+
+    `frame` is the colour of a frame that sets the picture off, "" for a thin grey line.
+    """
 
     picture: NDArray[np.uint8]
     lines: tuple[str, ...] = ()
@@ -125,7 +128,7 @@ class Sheet:
         letters = max(3, int((step - 0.04) / (_WIDE * points)))
         for start in range(0, len(tiles), columns):
             row = tiles[start : start + columns]
-            under = max(len(tile.lines) for tile in row)
+            under = max(len(_wrapped(tile.lines, letters)) for tile in row)
             height = max(_fitted(tile.picture, size)[1] for tile in row)
 
             def draw(ax: Any, top: float, row: Sequence[Tile] = row, height: float = height) -> None:
@@ -245,7 +248,15 @@ def _draw_tile(
     ax.add_patch(
         Rectangle((left, top), width, height, fill=False, edgecolor=edge, linewidth=weight, zorder=3)
     )
-    for i, line in enumerate(tile.lines):
-        text = line if len(line) <= letters else line[: letters - 1].rstrip() + "…"
+    for i, (line, first) in enumerate(_wrapped(tile.lines, letters)):
         y = top + tall + 0.02 + (i + 0.8) * _LINE * points
-        ax.text(left, y, text, size=points, color=INK["muted" if i else "ink"], va="baseline")
+        ax.text(left, y, line, size=points, color=INK["ink" if first else "muted"], va="baseline")
+
+
+def _wrapped(lines: Sequence[str], letters: int) -> list[tuple[str, bool]]:
+    """Break lines that are too long for a column into at most two; say which belong to the first."""
+    found = []
+    for i, line in enumerate(lines):
+        parts = textwrap.wrap(line, letters, max_lines=2, placeholder="…") or [""]
+        found += [(part, i == 0) for part in parts]
+    return found
