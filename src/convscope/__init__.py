@@ -40,11 +40,13 @@ _HOMES = {
     "filter_image": "convscope.kernels",
     "verdict": "convscope.kernels",
     "ablate": "convscope.explain",
+    "evolution": "convscope.explain",
     "familiarity": "convscope.explain",
     "feature_maps": "convscope.explain",
     "kernel_table": "convscope.explain",
     "ledger": "convscope.explain",
     "local_kernel": "convscope.explain",
+    "maximize": "convscope.explain",
     "composite_kernel": "convscope.explain",
     "receptive_field": "convscope.explain",
     "workbook": "convscope.explain",
@@ -92,12 +94,14 @@ if TYPE_CHECKING:
     from convscope.explain import ablate as ablate
     from convscope.explain import composite_kernel as composite_kernel
     from convscope.explain import deconvnet as deconvnet
+    from convscope.explain import evolution as evolution
     from convscope.explain import familiarity as familiarity
     from convscope.explain import feature_maps as feature_maps
     from convscope.explain import grad_cam as grad_cam
     from convscope.explain import kernel_table as kernel_table
     from convscope.explain import ledger as ledger
     from convscope.explain import local_kernel as local_kernel
+    from convscope.explain import maximize as maximize
     from convscope.explain import occlusion as occlusion
     from convscope.explain import receptive_field as receptive_field
     from convscope.explain import saliency as saliency

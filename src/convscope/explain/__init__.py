@@ -10,6 +10,7 @@ from convscope.explain.carrying import Carriers, carriers
 from convscope.explain.class_maps import GradCam, class_maps, grad_cam
 from convscope.explain.composite import CompositeKernel, composite_kernel
 from convscope.explain.deconvolution import Deconvnet, deconvnet
+from convscope.explain.evolving import Evolution, LayerEvolution, evolution
 from convscope.explain.familiar import FamiliarFeature, Familiarity, NodeFamiliarity, familiarity
 from convscope.explain.features import feature_nodes
 from convscope.explain.from_image import SeenFromImage, seen_from_image
@@ -19,6 +20,7 @@ from convscope.explain.kernel_tables import KernelTables, kernel_table
 from convscope.explain.ledgers import Ledger, LedgerEntry, ledger
 from convscope.explain.linearised import LocalKernel, local_kernel
 from convscope.explain.maps import FeatureMaps, NodeMaps, feature_maps
+from convscope.explain.maximum import Maximum, maximize
 from convscope.explain.occluding import Occlusion, occlusion
 from convscope.explain.patches import PatchTables, TopPatches, top_patches
 from convscope.explain.receptive import EffectiveField, GaussianFit, NodeField, receptive_field
@@ -40,6 +42,7 @@ __all__ = [
     "ConvolutionForms",
     "Deconvnet",
     "EffectiveField",
+    "Evolution",
     "FamiliarFeature",
     "Familiarity",
     "FeatureMaps",
@@ -48,9 +51,11 @@ __all__ = [
     "GradCam",
     "GradientTrace",
     "KernelTables",
+    "LayerEvolution",
     "Ledger",
     "LedgerEntry",
     "LocalKernel",
+    "Maximum",
     "Measured",
     "NodeFamiliarity",
     "NodeField",
@@ -77,6 +82,7 @@ __all__ = [
     "convolution_forms",
     "deconvnet",
     "draw_windows",
+    "evolution",
     "familiarity",
     "feature_maps",
     "feature_nodes",
@@ -85,6 +91,7 @@ __all__ = [
     "kernel_table",
     "ledger",
     "local_kernel",
+    "maximize",
     "occlusion",
     "open_images",
     "receptive_field",

@@ -132,6 +132,17 @@ class Familiarity(Result):
     neighbours: int
     most: int
     seed: int
+    _sets: _Sets = field(repr=False)
+
+    def pictures(
+        self, node: str, channel: int, k: int = 5
+    ) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
+        """Give the images of a feature's strongest responses, (H, W, 3): reference ones and test ones."""
+        top, sets = self[node], self._sets
+        return (
+            [sets.known.picture(int(index)) for index in top.reference_image[channel, :k]],
+            [sets.strange.picture(int(index)) for index in top.test_image[channel, :k]],
+        )
 
     @property
     def never(self) -> tuple[FamiliarFeature, ...]:
@@ -243,6 +254,7 @@ def familiarity(
         neighbours=neighbours,
         most=most,
         seed=seed,
+        _sets=sets,
     )
 
 

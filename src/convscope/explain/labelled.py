@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convscope.data import Dataset, Loader, Subset
 from convscope.errors import DtypeError, InvalidValue
+from convscope.explain.shown import shown
 from convscope.network import Network, scores_of
 from convscope.network.input import as_batch
 
@@ -61,6 +62,10 @@ class Images:
             return np.asarray(self._prepared(np.array([index]))[0])
         found: NDArray[Any] = self._source.batch(np.array([index]))[0][0]
         return found
+
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """Give one image as people see it, (H, W, 3)."""
+        return shown(self._net, self.one(index))
 
     def _prepared(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         several = [self._source[i] for i in indices]

@@ -72,11 +72,11 @@ class Canvas:
     def start(self, random: np.random.Generator, spread: float = 0.01) -> Array:
         """Draw a spectrum close to that of plain grey."""
         channels, height, width = self.shape
-        return random.normal(0.0, spread, (2, channels, height, width // 2 + 1))
+        return np.asarray(random.normal(0.0, spread, (2, channels, height, width // 2 + 1)))
 
     def image(self, spectrum: Array) -> Array:
         """Give the image (C, H, W) in the units of the network's input."""
-        return self._low + self._span * _sigmoid(self._colours(spectrum))
+        return np.asarray(self._low + self._span * _sigmoid(self._colours(spectrum)))
 
     def grad(self, spectrum: Array, grad: Array) -> Array:
         """Carry the gradient by the image back to the spectrum."""
@@ -148,7 +148,9 @@ class Sampler:
         top, left = np.floor(source_y).astype(np.int64), np.floor(source_x).astype(np.int64)
         below, beside = source_y - top, source_x - left
         corners = [
-            (top + i, left + j, np.abs(1 - i - below) * np.abs(1 - j - beside)) for i in (0, 1) for j in (0, 1)
+            (top + i, left + j, np.abs(1 - i - below) * np.abs(1 - j - beside))
+            for i in (0, 1)
+            for j in (0, 1)
         ]
         columns = np.stack([(r % height) * width + c % width for r, c, _ in corners], axis=-1)
         weights = np.stack([w for _, _, w in corners], axis=-1)
