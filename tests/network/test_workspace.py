@@ -88,17 +88,81 @@ def test_after_the_first_step_nothing_large_is_allocated(make, core: str) -> Non
     assert peak < largest / 2 + allowed + 200_000, f"{peak:,} bytes, the largest array has {largest:,}"
 
 
-def test_a_workspace_lends_by_node_and_role() -> None:
+def test_a_workspace_lends_what_nobody_holds() -> None:
     workspace = Workspace()
     kind = np.dtype(np.float32)
     a = workspace.lend("a", "output", (2, 3, 4, 4), kind)
     assert a.transpose(0, 2, 3, 1).flags.c_contiguous
     assert workspace.lend("a", "weight", (2, 3, 4, 4), kind, channels_last=False).flags.c_contiguous
     assert not np.shares_memory(a, workspace.lend("b", "output", (2, 3, 4, 4), kind))
-    larger = workspace.lend("a", "output", (3, 3, 4, 4), kind)
-    assert not np.shares_memory(a, larger)
-    assert np.shares_memory(larger, workspace.lend("a", "output", (1, 3), np.dtype(np.float64)))
+    assert not np.shares_memory(a, workspace.lend("a", "output", (2, 3, 4, 4), kind)), "somebody holds a"
+    view, place = a[:, 1:, ::2], a.ctypes.data
+    del a
+    held = workspace.nbytes
+    assert not np.shares_memory(view, workspace.lend("c", "output", (2, 3, 4, 4), kind)), "a view is enough"
+    del view
+    again = workspace.lend("new", "output", (2, 3, 4, 4), kind)
+    assert again.ctypes.data == place
+    assert workspace.nbytes == held  # nothing new was needed
     assert workspace.lend("a", "vector", (7,), kind).shape == (7,)
+
+
+def test_blocks_are_shared_by_those_who_never_live_together() -> None:
+    workspace = Workspace()
+    x = workspace.lend("0", "output", (1000,), np.dtype("f4"))
+    for name in "123456789":  # a chain: the input and the output of one node at a time
+        y = workspace.lend(name, "output", (1000,), np.dtype("f4"))
+        x = y
+    assert workspace.nbytes == 8000
+    assert x is y
+
+
+@pytest.mark.parametrize("make", [mixed, lambda: resnet18("cifar")], ids=["mixed", "resnet18"])
+def test_training_joined_gives_the_very_numbers(make) -> None:
+    net = make()
+    joined = net.joined("fc")
+    assert len(joined.nodes) < len(net.nodes)
+    workspace = Workspace()
+    for seed in range(3):
+        x = np.random.default_rng(seed).standard_normal((3, *net.input_shape)).astype(np.float32)
+        wanted = net.run(x, training=True, rng=1)
+        grad = np.random.default_rng(9).standard_normal(wanted["fc"].shape).astype(np.float32)
+        expected = net.backward(wanted, {"fc": grad}, inputs=False)
+        run = joined.run(x, training=True, rng=1, keep="gradients", workspace=workspace)
+        np.testing.assert_array_equal(run.output, wanted["fc"])
+        found = joined.backward(run, {"fc": grad}, inputs=False, consume=True)
+        assert found.parameters.keys() == expected.parameters.keys()
+        for name, array in found.parameters.items():
+            np.testing.assert_array_equal(array, expected.parameters[name], err_msg=name)
+        assert run.statistics.keys() == wanted.statistics.keys()
+        for name, array in run.statistics.items():
+            np.testing.assert_array_equal(array, wanted.statistics[name], err_msg=name)
+        assert not run.caches
+        assert not found.nodes
+
+
+def test_a_joined_network_shares_its_arrays() -> None:
+    net = mixed()
+    joined = net.joined("fc")
+    assert {**joined.parameters} == {**net.parameters}
+    net.parameters["conv.weight"] = net.parameters["conv.weight"] * 2
+    assert joined.parameters["conv.weight"] is net.parameters["conv.weight"]
+
+
+def test_training_holds_half_of_what_all_arrays_would_take() -> None:
+    net = resnet18("cifar")
+    x = np.random.default_rng(0).standard_normal((4, *net.input_shape)).astype(np.float32)
+    everything = sum(array.nbytes for array in net.run(x, training=True).values())
+    joined, workspace = net.joined("fc"), Workspace()
+    gradient = np.ones((4, 10), np.float32)
+    for _ in range(3):
+        run = joined.run(x, training=True, keep="gradients", workspace=workspace)
+        gradients = joined.backward(run, {"fc": gradient}, inputs=False, consume=True)
+        held = workspace.nbytes
+        weights = sum(array.nbytes for array in gradients.parameters.values())
+        del run, gradients
+    assert held - weights < 0.75 * everything  # forward arrays alone; gradients came on top of them
+    assert workspace.nbytes == held
 
 
 def test_arrays_without_a_workspace_are_never_reused() -> None:

@@ -87,15 +87,19 @@ class BatchNorm(Layer):
         weight, bias = self.parameters["weight"], self.parameters["bias"]
         out = self.borrow_output(context, x)
         if context.training:
-            if x.size == weight.size:
-                raise InvalidValue(
-                    f"{self.kind}: training needs more than one value a channel; got an input of {x.shape}."
-                )
+            self.check_values(x)
             y, mean, var = ops.batch_norm_train(x, weight, bias, eps=self.eps, out=out)
             return y, NormCache(x, mean, var, True)
         mean, var = self.statistics["running_mean"], self.statistics["running_var"]
         y = ops.batch_norm(x, weight, bias, mean, var, eps=self.eps, out=out)
         return y, NormCache(x, mean, var, False)
+
+    def check_values(self, x: Array) -> None:
+        """Refuse to measure the variance of single values."""
+        if x.size == self.parameters["weight"].size:
+            raise InvalidValue(
+                f"{self.kind}: training needs more than one value a channel; got an input of {x.shape}."
+            )
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convscope import ops
 from convscope.errors import ConvscopeError, DtypeError, InvalidValue, UnknownName, nearest_names
 from convscope.layers import Context
 from convscope.layers.base import Array, check_rule
@@ -29,8 +30,9 @@ def forward(
     random: Randomness | None,
     algorithm: str,
     workspace: Workspace | None,
+    keep_caches: bool,
 ) -> tuple[dict[str, Array], dict[str, Any], dict[str, Array]]:
-    """Run every node; give the arrays, the caches (if `keep` is None: everything) and the new statistics."""
+    """Run every node; give the arrays (if `keep` is None: all), the caches and the new statistics."""
     arrays, caches, statistics = dict(sources), {}, {}
     readers = Counter(name for node in nodes.values() for name in node.inputs)
     for node in nodes.values():
@@ -48,8 +50,9 @@ def forward(
         arrays[node.name] = y
         for name, value in node.layer.new_statistics(cache).items():
             statistics[f"{node.name}.{name}"] = value
-        if keep is None:
+        if keep_caches:
             caches[node.name] = cache
+        if keep is None:
             continue
         # Let go of what nobody will read any more.
         for name in node.inputs:
@@ -70,10 +73,12 @@ def backward(
     parameters: bool,
     wanted: frozenset[str],
     keep: frozenset[str] | None = None,
+    consume: bool = False,
 ) -> Gradients:
     """Carry the gradients of `seeds` back to every name in `wanted`, and to the parameters.
 
     With `keep` only the gradients of these names are given; the others are let go on the way.
+    With `consume` so are the caches.
     """
     check_rule(rule)
     if not activations.caches:
@@ -82,6 +87,7 @@ def backward(
     found: dict[str, Array] = {}
     sums = _Sums(activations.workspace)
     for node in reversed([*nodes.values()]):
+        cache = activations.caches.pop(node.name) if consume else activations.caches[node.name]
         if node.name not in grads or node.name not in wanted:
             continue
         wants_input = any(name in wanted for name in node.inputs)
@@ -96,7 +102,8 @@ def backward(
             wants_input=wants_input,
         )
         grad = grads[node.name] if keep is None or node.name in keep else grads.pop(node.name)
-        grad_inputs, own = node.layer.backward(grad, activations.caches[node.name], rule, context)
+        grad_inputs, own = node.layer.backward(grad, cache, rule, context)
+        del grad, cache
         if parameters:
             found.update({f"{node.name}.{name}": grad for name, grad in own.items()})
         if grad_inputs is None or not wants_input:
@@ -105,6 +112,7 @@ def backward(
         for name, part in zip(node.inputs, parts, strict=True):
             if name in wanted:
                 grads[name] = part if name not in grads else sums.add(name, grads[name], part)
+        del grad_inputs, parts, part
     if keep is not None:
         grads = {name: grad for name, grad in grads.items() if name in keep}
     inputs = {name: grads.pop(name) for name in sources if name in grads}
@@ -116,15 +124,15 @@ class _Sums:
 
     def __init__(self, workspace: Workspace | None) -> None:
         self._workspace = workspace
-        self._own: dict[str, Array] = {}
+        self._made: set[str] = set()  # the names whose total was made here
 
     def add(self, name: str, total: Array, part: Array) -> Array:
         """Give total + part. Only a sum made here is ever written to: an array may have several owners."""
-        out = self._own.get(name)
+        out = total if name in self._made else None
         if out is None and self._workspace is not None:
             out = self._workspace.lend(name, "gradient sum", total.shape, total.dtype)
-        self._own[name] = np.add(total, part, out=out) if out is not None else np.add(total, part)
-        return self._own[name]
+        self._made.add(name)
+        return ops.add(total, part, out=out)
 
 
 def _seed(name: str, grad: Any, activations: Activations) -> Array:

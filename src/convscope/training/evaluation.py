@@ -114,10 +114,11 @@ def _outputs(
     wanted, _ = scores_of(net, "evaluate", before_softmax)
     found = {key: np.empty((len(data), count), net.dtype) for key in (name, wanted)}
     start = 0
+    run = net.predictor(tuple(found))
     loader = Loader(data, batch_size, shuffle=False, threads=loader_threads(data))
     for batch in loader.epoch(0, reuse=True):
-        run = net.run(batch.x, keep=(name, wanted))
+        scores = run({net.input_name: batch.x})
         for key, rows in found.items():
-            rows[start : start + len(batch.y)] = run[key].reshape(len(batch.y), count)
+            rows[start : start + len(batch.y)] = scores[key].reshape(len(batch.y), count)
         start += len(batch.y)
     return found[name], found[wanted]

@@ -115,6 +115,7 @@ class Loop:
         for arrays in (net.parameters, net.statistics):
             arrays.update({name: array.copy(order="K") for name, array in arrays.items()})
         self.memory = settings.optimizer.start(net.parameters)
+        self._joined = net.joined(self._scores)
         self._workspace = Workspace()
         self._good = Weights(net)
         self._loader = Loader(
@@ -198,8 +199,10 @@ class Loop:
         place, settings = self.place, self.settings
         rate = self._rate()
         random = Randomness(settings.seed, place.epoch, batch.samples)
-        run = self.net.run(batch.x, training=True, rng=random, workspace=self._workspace)
-        scores = run[self._scores]
+        run = self._joined.run(
+            batch.x, keep="gradients", training=True, rng=random, workspace=self._workspace
+        )
+        scores = run.output
         loss, gradient = settings.loss(scores, batch.y)
         if not math.isfinite(loss):
             place.batch, place.learning_rate = place.batch + 1, rate
@@ -208,7 +211,7 @@ class Loop:
             # Only now is it known that the weights at the end of the last epoch were good.
             self._good.take()
         correct = int((scores.reshape(len(batch.y), -1).argmax(axis=1) == batch.y).sum())
-        gradients = self.net.backward(run, {self._scores: gradient}, inputs=False)
+        gradients = self._joined.backward(run, {self._scores: gradient}, inputs=False, consume=True)
         if settings.clip_norm is not None:
             clip_gradients(gradients.parameters, settings.clip_norm)
         with self.interrupts.held():

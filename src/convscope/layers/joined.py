@@ -1,0 +1,172 @@
+"""Pairs of layers that training computes in one pass over memory, forward and backward.
+
+Each shares its layers' arrays and gives the very numbers that they give one after the other.
+Only the rule "gradient" is known here: views of a network run the layers themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convscope import ops
+from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape
+from convscope.layers.batch_norm import BatchNorm, NormCache
+from convscope.layers.conv2d import Conv2d
+
+__all__ = ["AddReLU", "ConvReLU", "Joined", "NormReLU"]
+
+
+class Joined(Layer):
+    """A layer with a ReLU behind it; the parameters and statistics are the layer's own."""
+
+    def __init__(self, inner: Layer) -> None:
+        super().__init__()
+        self.inner = inner
+        self.inputs = inner.inputs  # type: ignore[misc]  # of this one layer
+        self.parameters, self.statistics = inner.parameters, inner.statistics
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """That of the inner layer."""
+        return self.inner.output_shape(*shapes)
+
+
+def _masked(grad: Array, y: Array, context: Context) -> Array:
+    return ops.relu_grad(grad, y, out=context.array("masked gradient", y.shape, y.dtype))
+
+
+class ConvReLU(Joined):
+    """relu(convolution + bias), stored once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = ConvReLU(Conv2d(np.array([[[[-1.0]]]]), np.array([2.0])))
+    >>> y, cache = layer.forward(np.array([[[[1.0, 5.0]]]]))
+    >>> y, layer.backward(y, cache)[1]["bias"]
+    (array([[[[1., 0.]]]]), array([1.]))
+    """
+
+    kind = "ConvReLU"
+    inner: Conv2d
+
+    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
+        """Give the rectified maps; the cache is the input and they."""
+        (x,) = inputs
+        conv = self.inner
+        packed = ops.PackedConv2d(
+            self.parameters["weight"],
+            self.parameters.get("bias"),
+            stride=conv.stride,
+            padding=conv.padding,
+            dilation=conv.dilation,
+            groups=conv.groups,
+            activation="relu",
+            algorithm=context.algorithm,
+        )
+        y = packed(x, out=self.borrow_output(context, x))
+        return y, (x, y)
+
+    def backward(
+        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
+    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
+        """Let through what the ReLU lets through, then as the convolution."""
+        x, y = cache
+        return self.inner.backward(_masked(grad, y, context), x, rule, context)
+
+
+class NormReLU(Joined):
+    """relu(batch norm), or relu(batch norm + second input), in training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one, zero = np.ones(1), np.zeros(1)
+    >>> layer = NormReLU(BatchNorm(one, zero, zero, one, eps=0.0))
+    >>> layer.forward(np.array([[1.0], [3.0]]), context=Context(training=True))[0]
+    array([[0.],
+           [1.]])
+    """
+
+    kind = "NormReLU"
+    inner: BatchNorm
+
+    def __init__(self, inner: BatchNorm, residual: bool = False) -> None:
+        super().__init__(inner)
+        self.residual = residual
+        self.inputs = 2 if residual else 1  # type: ignore[misc]
+
+    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
+        """Give the rectified values; the cache is that of the batch norm, and they."""
+        x, norm = inputs[0], self.inner
+        norm.check_values(x)
+        y, mean, var = ops.batch_norm_train(
+            x,
+            self.parameters["weight"],
+            self.parameters["bias"],
+            eps=norm.eps,
+            residual=inputs[1] if self.residual else None,
+            rectify=True,
+            out=self.borrow_output(context, x),
+        )
+        return y, (NormCache(x, mean, var, True), y)
+
+    def backward(
+        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
+    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
+        """Give the gradients; what the ReLU stops is left out where the sums are made."""
+        own, y = cache
+        if self.residual:  # the second input wants the masked gradient for itself
+            masked = _masked(grad, y, context)
+            dx, grads = self.inner.backward(masked, own, rule, context)
+            assert isinstance(dx, np.ndarray)
+            return (dx, masked), grads
+        out = context.array("input gradient", own.x.shape, own.x.dtype)
+        dx, dweight, dbias = ops.batch_norm_grad(
+            grad,
+            own.x,
+            self.parameters["weight"],
+            own.mean,
+            own.var,
+            eps=self.inner.eps,
+            rectified=y,
+            out=out,
+        )
+        return dx, {"weight": dweight, "bias": dbias}
+
+    def new_statistics(self, cache: Any) -> dict[str, Array]:
+        """Those of the batch norm."""
+        return self.inner.new_statistics(cache[0])
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """That of the batch norm."""
+        return self.inner.output_shape(shapes[0])
+
+
+class AddReLU(Joined):
+    """relu(sum), of arrays of one shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convscope.layers.add import Add
+    >>> layer = AddReLU(Add())
+    >>> y, cache = layer.forward(np.array([1.0, -5.0]), np.array([2.0, 2.0]))
+    >>> y, len(layer.backward(y, cache)[0])
+    (array([3., 0.]), 2)
+    """
+
+    kind = "AddReLU"
+
+    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
+        """Give the rectified sum; the cache is how many there were, and it."""
+        y = ops.add(*inputs, rectify=True, out=self.borrow_output(context, *inputs))
+        return y, (len(inputs), y)
+
+    def backward(
+        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
+    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
+        """Give every input the same masked gradient."""
+        count, y = cache
+        return (_masked(grad, y, context),) * count, {}
