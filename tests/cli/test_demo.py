@@ -57,13 +57,21 @@ def test_the_page_shows_all_it_should(folder: Path) -> None:
     page = (folder / "report.html").read_text()
     headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
     assert headings == [
-        "How it learned",
         "What its first layer looks for",
-        "What it makes of a digit",
+        "Findings, the most important first",
+        "What changed since the untrained network",
+        "The map of the network",
+        "Layer by layer",
+        "What it takes images for",
+        "What it makes of an image",
+        "What wakes its channels",
+        "Why it answers so",
         "One number, written out",
-        "The network, layer by layer",
         "Where it errs",
-        "Look further",
+        "How it learned",
+        "Its first kernels, before and after",
+        "What is not here, and how to get it",
+        "What the numbers mean",
     ]
     assert page.count("<b>before</b>") == page.count("<b>after</b>") == 16
     result = json.loads((folder / "result.json").read_text())

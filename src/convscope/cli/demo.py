@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from convscope.errors import FileError
 
 if TYPE_CHECKING:
     from convscope.data import Dataset
-    from convscope.explain import FeatureMaps, Trace
+    from convscope.inspection import Inspection
     from convscope.network import Network
-    from convscope.report.demo_page import DemoAccount
     from convscope.training import Evaluation, History
 
 __all__ = ["demo"]
@@ -61,7 +59,7 @@ class _Run:
     """What training gave."""
 
     net: Network
-    before: np.ndarray[Any, Any]
+    before: Network
     first: str
     train: Dataset
     test: Dataset
@@ -99,7 +97,7 @@ def _train(seed: int, epochs: int) -> _Run:
     train, test = digits().split(1 / 3, seed=seed)
     net = small_cnn(seed=seed)
     first = next(node.name for node in net.nodes.values() if node.layer.kind == "Conv2d")
-    before = net.parameters[f"{first}.weight"].copy()
+    before = net.copy()
     print(f"Learning to read digits: {len(train):,} to learn from, {len(test):,} held out, {epochs} epochs.")
     with TrainingProgress(epochs) as progress:
         history = fit(
@@ -125,19 +123,20 @@ def _write(run: _Run, page: Path, network: Path, result: Path, started: float) -
 
     from convscope.files import write_text
     from convscope.formats import save
-    from convscope.report.demo_page import demo_page
     from convscope.result import plain
 
     save(run.net, network)
     facts = _facts(run, hashlib.sha256(network.read_bytes()).hexdigest())
-    account = _account(run, facts)
-    write_text(page, demo_page(account))
+    account = _account(run, _FILES[1], facts["model_sha256"])
+    account.save(page)
+    after = account[run.first].table.counts
+    before = account.baseline.layers[0].before if account.baseline else {}
     numbers = {
         "test_accuracy": run.evaluation.accuracy,
         "test_images": len(run.test),
         "mistakes": len(run.evaluation.mistakes),
         "training_images": len(run.train),
-        "families": {"before": account.before.counts, "after": account.after.counts},
+        "families": {"before": before, "after": after},
         "seconds": {"training": run.history.seconds, "all": time.perf_counter() - started},
         **facts,
         "history": plain(run.history),
@@ -166,79 +165,26 @@ def _facts(run: _Run, digest: str) -> dict[str, Any]:
         "core": engine.name,
         "instruction_set": engine.isa,
         "threads": engine.threads,
-        "algorithm": "auto in training, direct on this page",
+        "algorithm": "auto in training, direct on the page",
         "model_sha256": digest,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def _account(run: _Run, facts: dict[str, Any]) -> DemoAccount:
-    """Compute everything the page shows."""
-    from convscope.explain import kernel_table
-    from convscope.report.demo_page import DemoAccount
+def _account(run: _Run, network: str, digest: str) -> Inspection:
+    """Inspect what was trained, at the digits it has never seen, beside what it was before."""
+    from convscope.inspection import inspect, open_subject
 
-    maps, traces = _views(run)
-    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
-    return DemoAccount(
+    subject = replace(open_subject(run.net), digest=digest, source=network)
+    before = replace(open_subject(run.before), name="the untrained network")
+    return inspect(
+        subject,
+        run.test,
+        baseline=before,
         history=run.history,
-        evaluation=run.evaluation,
-        images=run.test.x,
-        trained_on=len(run.train),
-        summary=run.net.summary(),
-        first=run.first,
-        before=kernel_table(run.before, run.first),
-        after=kernel_table(run.net, run.first),
-        maps=maps,
-        traces=traces,
-        facts={
-            "Versions": versions,
-            "Engine": f"{facts['core']} core, {facts['instruction_set']}, {facts['threads']} threads",
-            "Algorithm": facts["algorithm"],
-            "Seed": str(run.seed),
-            "Network (SHA-256)": facts["model_sha256"],
-            "Date": facts["date"],
-            "Data": "Optical Recognition of Handwritten Digits (Alpaydin & Kaynak, 1998), from scikit-learn",
-        },
+        name="A small network that reads digits",
+        seed=run.seed,
     )
-
-
-def _views(run: _Run) -> tuple[tuple[FeatureMaps, ...], tuple[Trace, ...]]:
-    """Show three held-out digits node by node, and write out a cell of each convolution for the first."""
-    from convscope.explain import feature_maps, trace
-
-    maps: list[FeatureMaps] = []
-    traces: list[Trace] = []
-    for index in _examples(run.evaluation):
-        image = run.test.x[index]
-        activations = run.net.run(image, algorithm="direct")
-        answer = run.test.classes[run.evaluation.predictions[index]]
-        title = f"A {run.test.classes[run.test.y[index]]}, read as {answer}"
-        maps.append(feature_maps(run.net, image, title=title, activations=activations))
-        if not traces:
-            for node in run.net.nodes.values():
-                if node.layer.kind == "Conv2d":
-                    cell = _inner_peak(
-                        activations[node.name][0], node.layer.parameters["weight"].shape[-1] // 2
-                    )
-                    traces.append(trace(run.net, image, f"{node.name}{cell}", activations=activations))
-    return tuple(maps), tuple(traces)
-
-
-def _examples(evaluation: Evaluation) -> list[int]:
-    """Choose the first digits read right of three classes that look unlike each other: 3, 0 and 7."""
-    chosen = []
-    for label in (3, 0, 7):
-        right = np.flatnonzero((evaluation.labels == label) & (evaluation.predictions == label))
-        chosen += right[:1].tolist() or np.flatnonzero(evaluation.labels == label)[:1].tolist()
-    return chosen
-
-
-def _inner_peak(maps: np.ndarray[Any, Any], edge: int) -> list[int]:
-    """Give the place of the largest value, `edge` away from the border, where padding would enter."""
-    edge = min(edge, (min(maps.shape[1:]) - 1) // 2)
-    inner = maps[:, edge : maps.shape[1] - edge, edge : maps.shape[2] - edge]
-    channel, row, column = (int(i) for i in np.unravel_index(int(inner.argmax()), inner.shape))
-    return [channel, row + edge, column + edge]
 
 
 def _tell(run: _Run, folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convscope.cli.kernels import Channels
+from convscope.cli.opening import OpenNetwork, opens_network
 
 if TYPE_CHECKING:
     from convscope.inspection import Inspection
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["inspect_model"]
 
 
+@opens_network
 def inspect_model(
     model: Annotated[
         Path,
@@ -30,16 +31,27 @@ def inspect_model(
         Path | None,
         typer.Option("--output", "-o", help="The page (.html), or .md or .json.", show_default=False),
     ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            "-i",
+            metavar="FOLDER",
+            help="Image files, or a folder of them for each class: what the network makes of them.",
+        ),
+    ] = None,
     node: Annotated[
         str | None, typer.Option("--node", "-n", help="One convolution; by default all of them.")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--class", metavar="CLASS", help="The class to explain, by number or name; else each answer."
+        ),
     ] = None,
     baseline: Annotated[
         Path | None,
         typer.Option("--baseline", help="The network before fine-tuning or pruning: what changed since."),
-    ] = None,
-    channels: Annotated[
-        Channels | None,
-        typer.Option("--channels", "-c", help="The image's channels, where the file does not say."),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Go through everything, which takes minutes.")] = False,
     fail_on: Annotated[
@@ -53,23 +65,28 @@ def inspect_model(
     ] = None,
     seed: Annotated[int, typer.Option(help="Fixes what is drawn at random.", min=0)] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    *,
+    open_network: OpenNetwork,
 ) -> None:
     """Say what a network does: its kernels, layer by layer, and what was found, on one page.
 
     The page is one file that opens in any browser without a network.
     """
     from convscope.cli.console import print_json, printable
-    from convscope.inspection import gates, inspect
+    from convscope.inspection import gates, inspect, open_subject
     from convscope.inspection.gates import parse_gates
 
     wanted = None if fail_on is None else parse_gates(fail_on)
+    opening = open_network.settings()
     with _Bar() as bar:
         account = inspect(
-            model,
+            open_subject(model, opening),
+            images,
             budget="full" if full else "quick",
             node=node,
-            baseline=baseline,
-            channels=None if channels is None else channels.value,
+            target=int(target) if target is not None and target.isdigit() else target,
+            baseline=None if baseline is None else open_subject(baseline, opening),
+            channels=opening["input"].get("channels"),
             seed=seed,
             on_step=bar.step,
         )

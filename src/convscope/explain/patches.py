@@ -19,7 +19,7 @@ from convscope.explain.strongest import Strongest
 from convscope.network import Network
 from convscope.result import Result
 
-__all__ = ["PatchTables", "TopPatches", "top_patches"]
+__all__ = ["PatchTables", "TopPatches", "top_patches", "up_to"]
 
 Array = NDArray[Any]
 Box = tuple[int, int, int, int]
@@ -179,7 +179,7 @@ def top_patches(
         _count(name, value)
         for name, value in (("k", k), ("per_image", per_image), ("batch_size", batch_size))
     )
-    cut = _up_to(net, names)
+    cut = up_to(net, names)
     shape = source.batch([0]).shape[1:]
     shapes = cut.shapes(shape)
     empty = {name: Strongest(shapes[name][1], k, per_image) for name in names}
@@ -248,7 +248,7 @@ def _nodes(net: Network, node: str | Sequence[str] | None) -> tuple[str, ...]:
     return names
 
 
-def _up_to(net: Network, names: tuple[str, ...]) -> Network:
+def up_to(net: Network, names: tuple[str, ...]) -> Network:
     """Give the part of a network that the nodes depend on; its layers are the same objects."""
     needed = set(names)
     for name in reversed([*net.nodes]):

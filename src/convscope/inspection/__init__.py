@@ -5,14 +5,21 @@ Nothing here draws: `convscope.report` turns an `Inspection` into a page, Markdo
 
 from __future__ import annotations
 
-from convscope.inspection.account import Inspection, LayerAccount, Missing
+from convscope.inspection.account import Inspection, Missing
 from convscope.inspection.baseline import Baseline, LayerChange
+from convscope.inspection.evidence import Answer, ImagesAccount
 from convscope.inspection.findings import CHECKS, Check, NetworkFinding, Place
 from convscope.inspection.gates import Gate, GateResult, gates
 from convscope.inspection.inspecting import inspect
+from convscope.inspection.layer import LayerAccount
 from convscope.inspection.subject import Subject, open_network_or_weights, open_subject
+from convscope.inspection.views import ChannelView, Evidence
 
 __all__ = [
+    "ChannelView",
+    "Evidence",
+    "Answer",
+    "ImagesAccount",
     "Baseline",
     "CHECKS",
     "Check",

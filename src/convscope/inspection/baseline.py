@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -53,11 +54,18 @@ class Baseline(Result):
         Layers that both have, in the network's order.
     unlike : dict of str to str
         Layers that cannot be compared, and why.
+    tables : dict of str to KernelTable
+        The kernels of the network before.
     """
 
     name: str
     layers: tuple[LayerChange, ...]
     unlike: dict[str, str]
+    tables: Mapping[str, KernelTable] = field(default_factory=dict, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what changed as plain Python, without the tables of the network before."""
+        return {name: value for name, value in super().to_dict().items() if name != "tables"}
 
     @property
     def changed(self) -> int:
@@ -99,7 +107,7 @@ def compare(before: Mapping[str, KernelTable], after: Mapping[str, KernelTable],
         else:
             layers.append(_change(node, other, table))
     unlike.update({node: "this network has no layer of this name" for node in before if node not in after})
-    return Baseline(name, tuple(layers), unlike)
+    return Baseline(name, tuple(layers), unlike, before)
 
 
 def _change(node: str, before: KernelTable, after: KernelTable) -> LayerChange:

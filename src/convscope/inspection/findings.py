@@ -11,7 +11,7 @@ from convscope.kernels import Finding, Layer
 from convscope.network import Summary
 from convscope.result import Result
 
-__all__ = ["CHECKS", "Check", "NetworkFinding", "Place", "check_of", "network_findings"]
+__all__ = ["CHECKS", "Check", "NetworkFinding", "Place", "by_importance", "check_of", "network_findings"]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,12 @@ def network_findings(
         if places:
             touched = own if check.waste else after
             found.append(_joined(check, places, touched))
-    return tuple(sorted(found, key=lambda finding: -finding.importance))
+    return by_importance(found)
+
+
+def by_importance(findings: Iterable[NetworkFinding]) -> tuple[NetworkFinding, ...]:
+    """Put the most important first."""
+    return tuple(sorted(findings, key=lambda finding: -finding.importance))
 
 
 def _work(layers: Iterable[str], summary: Summary | None) -> tuple[dict[str, float], dict[str, float]]:

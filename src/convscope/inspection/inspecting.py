@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.explain.kernel_tables import kernel_table, reads_image
-from convscope.inspection.account import SHOWN, Inspection, LayerAccount, Missing
+from convscope.inspection.account import Inspection, Missing
 from convscope.inspection.baseline import Baseline, compare
-from convscope.inspection.findings import CHECKS, network_findings
+from convscope.inspection.evidence import ImagesAccount, look_at, silent_finding
+from convscope.inspection.findings import CHECKS, by_importance, network_findings
+from convscope.inspection.layer import SHOWN, LayerAccount
+from convscope.inspection.pictures import Pictures, open_pictures
 from convscope.inspection.subject import Subject, open_subject
+from convscope.inspection.views import evidence, patches
 from convscope.inspection.words import in_words
 from convscope.kernels import KernelTable
 from convscope.layers.base import Array
+from convscope.training import History
 
 __all__ = ["inspect"]
 
@@ -31,7 +37,10 @@ def inspect(
     budget: str = "quick",
     *,
     node: str | None = None,
+    target: int | str | None = None,
     baseline: Any = None,
+    history: History | None = None,
+    name: str | None = None,
     channels: str | None = None,
     seed: int = 0,
     on_step: Step | None = None,
@@ -40,14 +49,26 @@ def inspect(
 
     Parameters
     ----------
-    source : Network, Run, mapping of str to array, or path
+    source : Network, Run, mapping of str to array, path, or Subject
         See `open_subject`.
+    images : folder, files, float ndarray (N, C, H, W), (x, y) or data set, optional
+        What the network shall look at; of many a few that are spread over all. A folder holds image files,
+        or a folder of them for each class.
+    labels : array_like of shape (N,) of int, optional
+        The right classes of the images.
     budget : {"quick", "full"}
         Quick judges each filter by its dominant pattern; full adds what takes minutes.
     node : str, optional
         One convolution to look at; all of them when left out.
+    target : int or str, optional
+        The class (number or name) to explain; each image's own answer when left out.
     baseline : as `source`, optional
-        Another network of the same architecture: what changed since.
+        Another network of the same architecture: what changed since. Of a training run its network before
+        the first epoch, unless given.
+    history : History, optional
+        How the network was trained, where it is not a run.
+    name : str, optional
+        What the network is called in the report; else what its file calls it.
     channels : {"RGB", "BGR"}, optional
         What the channels of the image are, where the network does not say.
     seed : int
@@ -74,7 +95,8 @@ def inspect(
     if budget not in BUDGETS:
         raise InvalidValue(f"inspect: budget must be one of {', '.join(BUDGETS)}; got {budget!r}.")
     tell: Step = on_step or (lambda what, share: None)
-    subject = open_subject(source)
+    subject = source if isinstance(source, Subject) else open_subject(source)
+    subject = subject if name is None else replace(subject, name=name)
     _check_node(subject, node)
     layers, left_out = _judged(subject, node, channels, tell)
     summary = None if subject.net is None else subject.net.summary()
@@ -82,18 +104,28 @@ def inspect(
     zero = [layer.node for layer in layers if not layer.table.weight.any()]
     views = {layer.node: layer.layer for layer in layers}
     findings = network_findings(views, {n: c for n, c in broken.items() if c}, zero, summary)
-    changed = None if baseline is None else _compared(baseline, layers, node, channels, tell)
+    pictures = _pictures(subject, images, labels, budget)
+    seen = None if pictures is None else _looked_at(pictures, tell)
+    if seen is not None:
+        findings = by_importance((*findings, *silent_finding(seen)))
+    run = subject.run
+    if baseline is None and run is not None and 0 in run.snapshots:
+        baseline = replace(open_subject(run.snapshots[0]), name="the untrained network")
     return Inspection(
         name=subject.name,
         budget=budget,
-        words=in_words(subject, summary, layers, findings, left_out),
+        words=in_words(subject, summary, layers, findings, left_out, seen),
         findings=findings,
         passed=_passed({finding.key for finding in findings}, bool(layers)),
         layers=layers,
         left_out=left_out,
         summary=summary,
-        baseline=changed,
-        missing=_missing(subject, layers, budget),
+        baseline=None if baseline is None else _compared(baseline, layers, node, channels, tell),
+        images=seen,
+        channels=() if pictures is None else patches(pictures, layers, budget, tell),
+        evidence=() if pictures is None else evidence(pictures, target, budget, tell),
+        history=run.history if run is not None else history,
+        missing=_missing(subject, layers, budget, seen),
         facts=_facts(subject, seed),
     )
 
@@ -151,18 +183,42 @@ def _not_finite(weight: Any) -> int:
 def _compared(
     baseline: Any, layers: tuple[LayerAccount, ...], node: str | None, channels: str | None, tell: Step
 ) -> Baseline:
-    other = open_subject(baseline)
+    other = baseline if isinstance(baseline, Subject) else open_subject(baseline)
     before, left_out = _judged(other, node if node in other.kernels else None, channels, tell)
     one, two = ({layer.node: layer.table for layer in account} for account in (before, layers))
     found = compare(one, two, other.name)
-    return Baseline(found.name, found.layers, {**found.unlike, **left_out})
+    return replace(found, unlike={**found.unlike, **left_out})
 
 
 def _passed(found: set[str], judged: bool) -> tuple[str, ...]:
     return tuple(check.finding for check in CHECKS if judged and check.key not in found)
 
 
-def _missing(subject: Subject, layers: tuple[LayerAccount, ...], budget: str) -> tuple[Missing, ...]:
+def _pictures(subject: Subject, images: Any, labels: Any, budget: str) -> Pictures | None:
+    if images is None:
+        if labels is not None:
+            raise InvalidValue("inspect: labels need images; got no images.")
+        return None
+    if subject.net is None:
+        raise InvalidValue("inspect: images need a network; a file of weights cannot be run.")
+    return open_pictures(subject.net, images, labels, budget)
+
+
+def _looked_at(pictures: Pictures, tell: Step) -> ImagesAccount:
+    tell(f"looking at {len(pictures)} images", 0.5)
+    return look_at(pictures)
+
+
+_ELSEWHERE = (
+    ("Any one number of it, down to the last product.", "convscope trace MODEL IMAGE --at 'NODE[3,5,7]'"),
+    ("Which channels made a value, each one's exact part.", "convscope ledger MODEL IMAGE --at 'NODE[3]'"),
+    ("The whole network as a spreadsheet whose formulas live.", "convscope workbook MODEL IMAGE -o net.xlsx"),
+)
+
+
+def _missing(
+    subject: Subject, layers: tuple[LayerAccount, ...], budget: str, seen: ImagesAccount | None
+) -> tuple[Missing, ...]:
     first = next((layer for layer in layers if layer.reads_image), None)
     missing = []
     if first is not None and first.table.weight.shape[1] == 3 and first.table.channels is None:
@@ -171,6 +227,28 @@ def _missing(subject: Subject, layers: tuple[LayerAccount, ...], budget: str) ->
                 "The colours its first layer looks for: the file does not say whether its three channels are "
                 "red, green, blue or the reverse.",
                 "--channels RGB (or BGR); or a .toml file beside the model, see the README.",
+            )
+        )
+    if subject.net is not None and seen is None:
+        missing.append(
+            Missing(
+                "What its channels answer to, the evidence for a class, what it mistakes for what.",
+                "--images FOLDER, of image files or with a folder of them for each class.",
+            )
+        )
+    if seen is not None and seen.evaluation is None:
+        missing.append(
+            Missing(
+                "How often it is right, and its worst mistakes: the images have no labels.",
+                "--images FOLDER with one folder for each class, named as the network's classes.",
+            )
+        )
+    missing += [Missing(what, how) for what, how in _ELSEWHERE] if subject.net is not None else []
+    if subject.run is None and subject.net is not None:
+        missing.append(
+            Missing(
+                "How it learned, and how its kernels came about.",
+                "convscope train DATA -o RUN, then convscope inspect RUN.",
             )
         )
     return tuple(missing)

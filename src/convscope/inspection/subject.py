@@ -56,7 +56,7 @@ class Subject:
         return {n: a for n, a in self.weights.items() if a.ndim == 4 and a.size and a.dtype.kind in "fiu"}
 
 
-def open_subject(source: Any) -> Subject:
+def open_subject(source: Any, opening: Mapping[str, Any] | None = None) -> Subject:
     """Open whatever can be inspected.
 
     Parameters
@@ -64,6 +64,8 @@ def open_subject(source: Any) -> Subject:
     source : Network, Run, mapping of str to array, or path
         A path is an .onnx file, a file of weights (.safetensors, .npz, .npy, .pt, .h5), or the folder of
         a training run. An .onnx file whose graph cannot be run gives its weights.
+    opening : mapping, optional
+        Settings of `convscope.load`, for .onnx files.
 
     Raises
     ------
@@ -87,14 +89,16 @@ def open_subject(source: Any) -> Subject:
     path = Path(source)
     if path.is_dir():
         return _of_run(load_run(path))
-    opened, note = open_network_or_weights(path)
+    opened, note = open_network_or_weights(path, opening)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if isinstance(opened, Network):
         return Subject(opened.name or path.stem, opened, {}, None, digest, path.name)
     return Subject(path.stem, None, opened, None, digest, path.name, note)
 
 
-def open_network_or_weights(path: Path) -> tuple[Network | dict[str, Array], str]:
+def open_network_or_weights(
+    path: Path, opening: Mapping[str, Any] | None = None
+) -> tuple[Network | dict[str, Array], str]:
     """Open a network, or where that cannot be its bare weights; the text says why it cannot.
 
     Raises
@@ -107,7 +111,7 @@ def open_network_or_weights(path: Path) -> tuple[Network | dict[str, Array], str
     if path.suffix.lower() != ".onnx":
         return read_weights(path), ""
     try:
-        return load(path), ""
+        return load(path, **(opening or {})), ""
     except FileError as error:
         try:
             return read_weights(path), str(error)

@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from convscope.inspection.account import LayerAccount
+from convscope.inspection.evidence import ImagesAccount
 from convscope.inspection.findings import NetworkFinding
+from convscope.inspection.layer import LayerAccount
 from convscope.inspection.subject import Subject
 from convscope.network import Summary
+from convscope.training import Evaluation
 
 __all__ = ["counted", "in_words"]
 
@@ -46,6 +48,7 @@ def in_words(
     layers: Sequence[LayerAccount],
     findings: Sequence[NetworkFinding],
     left_out: Mapping[str, str],
+    seen: ImagesAccount | None = None,
 ) -> tuple[str, ...]:
     """Give the account as sentences, in the order they are read."""
     first = next((layer for layer in layers if layer.reads_image), None)
@@ -55,8 +58,15 @@ def in_words(
     elif layers:
         said.append(_all_layers(layers))
     said += _without_kernels(subject, layers, left_out)
+    if seen is not None and seen.evaluation is not None:
+        said.append(_how_good(seen.evaluation))
     said += _what_matters(findings, layers)
     return tuple(said)
+
+
+def _how_good(evaluation: Evaluation) -> str:
+    count, wrong = len(evaluation.labels), len(evaluation.mistakes)
+    return f"Of {count:,} labelled images it reads **{count - wrong:,} right** ({evaluation.accuracy:.2%})."
 
 
 def counted(counts: Mapping[str, int]) -> str:

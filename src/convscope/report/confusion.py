@@ -29,14 +29,14 @@ def confusion_matrix(evaluation: Evaluation, classes: tuple[str, ...]) -> str:
         )
         lines.append(f'<tr><th scope="row">{escape(classes[true])}</th>{cells}</tr>')
     body = "\n".join(lines)
-    title = "Rows: the true digit. Columns: the answer of the network."
+    title = "Rows: the true class. Columns: the answer of the network."
     grid = (
         '<div class="scroll confusion" tabindex="0" role="region" aria-label="confusion matrix">'
         f"<table><caption>{title}</caption>"
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
     caption = (
-        "Each number counts held-out digits. Blue, on the diagonal: right, darker with the share of its row. "
+        "Each number counts images. Blue, on the diagonal: right, darker with the share of its row. "
         "Orange, off it: wrong, darker with the count; the darkest is the most frequent confusion."
     )
     return figure(grid, caption)

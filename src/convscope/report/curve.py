@@ -56,7 +56,7 @@ def learning_curve(history: History) -> str:
         picture = chart(partial(plot_history, history, what=what), _in_words(history, what))
         parts.append(f"<div><h3>{title}</h3>{picture}</div>")
     caption = (
-        "Blue circles: the digits trained on, averaged over each epoch while the network was still changing. "
+        "Blue circles: the images trained on, averaged over each epoch while the network was still changing. "
         "Orange squares: the held-out digits, after each epoch. The loss axis starts at zero; the accuracy "
         "axis does not."
     )

@@ -7,7 +7,9 @@ import re
 from convscope.inspection import Inspection, NetworkFinding
 from convscope.report.inspection_baseline import baseline_part
 from convscope.report.inspection_glossary import glossary
+from convscope.report.inspection_images import image_sections
 from convscope.report.inspection_layers import anchor_of, families_figure, layers_part
+from convscope.report.inspection_training import training_sections
 from convscope.report.network_map import network_map
 from convscope.report.page import Markup, escape, link, page, section, table, tiles
 from convscope.report.scale import short
@@ -48,7 +50,7 @@ def marked_up(text: str) -> str:
 def finding_value(finding: NetworkFinding, value: float | None = None) -> str:
     """Write a finding's number in its unit."""
     number = finding.value if value is None else value
-    if finding.key in ("aliasing", "gap", "duplicate", "random", "sparse"):
+    if finding.key in ("aliasing", "gap", "duplicate", "random", "sparse", "silent"):
         return f"{100 * number:.0f} %"
     return f"{number:.1f}×" if finding.key == "dominating" else f"{number:,.0f}"
 
@@ -96,6 +98,9 @@ def _sections(account: Inspection) -> list[str]:
         parts.append(section("map", "The map of the network", network_map(account.summary)))
     if account.layers or account.left_out:
         parts.append(section("layers", "Layer by layer", layers_part(account)))
+    if account.images is not None:
+        parts += image_sections(account)
+    parts += training_sections(account)
     if account.missing:
         parts.append(section("missing", "What is not here, and how to get it", _missing(account)))
     parts.append(section("numbers", "What the numbers mean", glossary()))
@@ -126,7 +131,11 @@ def _finding(account: Inspection, finding: NetworkFinding) -> str:
 def _places(account: Inspection, finding: NetworkFinding) -> str:
     if not finding.places:
         return ""
-    links = [link(anchor_of(account, place.node), place.node) for place in finding.places[:12]]
+    known = {layer.node for layer in account.layers}
+    links = [
+        link(anchor_of(account, place.node), place.node) if place.node in known else escape(place.node)
+        for place in finding.places[:12]
+    ]
     more = f" and {len(finding.places) - 12} more" if len(finding.places) > 12 else ""
     return f"<p>Evidence: {', '.join(links)}{more}.</p>"
 

@@ -23,7 +23,10 @@ _MOST_MAPS = 64  # of one node on a page; the rest are counted, not drawn
 
 
 def feature_map_path(
-    columns: Sequence[FeatureMaps], *, skip: tuple[str, ...] = ("Flatten", "Dropout")
+    columns: Sequence[FeatureMaps],
+    *,
+    skip: tuple[str, ...] = ("Flatten", "Dropout"),
+    most: int = _MOST_MAPS,
 ) -> str:
     """Show what every node made of one or several images: a row for each node, a column for each image.
 
@@ -33,10 +36,12 @@ def feature_map_path(
         Of one network.
     skip : tuple of str
         Kinds that only rearrange numbers and are left out.
+    most : int
+        Maps of one node that are drawn: the strongest; the rest are counted.
     """
     titles = [maps.title for maps in columns]
     rows = zip(*(maps.nodes for maps in columns), strict=True)
-    steps = [_step(nodes, titles, columns[0].classes) for nodes in rows if nodes[0].kind not in skip]
+    steps = [_step(nodes, titles, columns[0].classes, most) for nodes in rows if nodes[0].kind not in skip]
     caption = (
         "Each step has one colour scale, named with it, for all its maps and all images together: white is "
         "zero, orange above, blue below. The images themselves are shown as ink on paper."
@@ -44,13 +49,13 @@ def feature_map_path(
     return figure(f'<div class="path">{"".join(steps)}</div>', caption)
 
 
-def _step(nodes: Sequence[NodeMaps], titles: Sequence[str], classes: tuple[str, ...]) -> str:
+def _step(nodes: Sequence[NodeMaps], titles: Sequence[str], classes: tuple[str, ...], most: int) -> str:
     first = nodes[0]
     shape = "×".join(str(n) for n in first.values.shape)
     limit = max(node.limit for node in nodes)
     scale = "black is the largest value" if first.kind == "Input" else _range(nodes, limit)
     pictures = "".join(
-        f'<div class="column">{_picture(node, limit, title, classes)}</div>'
+        f'<div class="column">{_picture(node, limit, title, classes, most)}</div>'
         for node, title in zip(nodes, titles, strict=True)
     )
     what = f'<div class="what"><b>{escape(first.node)}</b> {first.kind}, {shape}<span>{scale}</span></div>'
@@ -64,11 +69,11 @@ def _range(nodes: Sequence[NodeMaps], limit: float) -> str:
     return f"scale −{text} to {text}" if any(node.signed for node in nodes) else f"scale 0 to {text}"
 
 
-def _picture(node: NodeMaps, limit: float, title: str, classes: tuple[str, ...]) -> str:
+def _picture(node: NodeMaps, limit: float, title: str, classes: tuple[str, ...], most: int) -> str:
     if node.kind == "Input":
         return _image(node, title)
     if node.values.ndim == 3:
-        return _maps(node, limit)
+        return _maps(node, limit, most)
     return _bars(node, limit, classes) if len(node.values) == len(classes) else _line(node, limit)
 
 
@@ -82,11 +87,13 @@ def _image(node: NodeMaps, title: str) -> str:
     return f'{heading}<img class="pixels image" src="{data_uri(shown)}" alt="{alt}">'
 
 
-def _maps(node: NodeMaps, limit: float) -> str:
+def _maps(node: NodeMaps, limit: float, most: int) -> str:
     count = len(node.values)
+    chosen = range(count) if count <= most else sorted(node.strongest[:most].tolist())
     images = "".join(
-        f'<img class="pixels" src="{data_uri(paint(values, limit))}" alt="" title="{escape(node.node)}[{c}]">'
-        for c, values in enumerate(node.values[:_MOST_MAPS])
+        f'<img class="pixels" src="{data_uri(paint(node.values[c], limit))}" alt="" '
+        f'title="{escape(node.node)}[{c}]">'
+        for c in chosen
     )
     strongest = np.abs(node.values).max(axis=(1, 2))
     top = int(strongest.argmax())
@@ -95,7 +102,7 @@ def _maps(node: NodeMaps, limit: float) -> str:
         f"value is {number(strongest[top], 3)}, in map {top}; {int((strongest == 0).sum())} maps are all "
         f"zero"
     )
-    more = f'<p class="note">and {count - _MOST_MAPS} more</p>' if count > _MOST_MAPS else ""
+    more = f'<p class="note">the {most} strongest of {count}</p>' if count > most else ""
     return f'<div class="maps" role="img" aria-label="{escape(label, quote=True)}">{images}</div>{more}'
 
 

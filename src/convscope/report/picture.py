@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from convscope.files import atomic_path
 
-__all__ = ["INK", "chart", "data_uri", "figure_and_axes", "figure_uri", "palette_uri", "save_figure"]
+__all__ = [
+    "INK",
+    "chart",
+    "data_uri",
+    "figure_and_axes",
+    "figure_uri",
+    "palette_uri",
+    "photo_uri",
+    "save_figure",
+]
 
 # the colours of charts in the light theme; on a page each becomes the CSS
 # variable of the same role, so that the dark theme can change it
@@ -39,6 +48,17 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
     'data:image/png;base64,'
     """
     return _uri(_png(pixels, 2))
+
+
+def photo_uri(pixels: NDArray[np.uint8]) -> str:
+    """Turn a photograph (H, W, 3) into a JPEG data URI, or PNG where it is small and every pixel counts."""
+    if max(pixels.shape[:2]) <= 64:
+        return data_uri(pixels)
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "jpeg", quality=82, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def palette_uri(levels: NDArray[np.uint8], colours: NDArray[np.uint8]) -> str:

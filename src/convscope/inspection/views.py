@@ -1,0 +1,238 @@
+"""What images wake and why: strongest patches with deconvnet beside them, and the evidence for classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.errors import ConvscopeError
+from convscope.explain import GradCam, Occlusion, Saliency, TopPatches, grad_cam, occlusion, saliency
+from convscope.explain import top_patches as find_patches
+from convscope.explain.deconvolution import project_back
+from convscope.explain.kernel_tables import convolutions
+from convscope.explain.patches import up_to
+from convscope.explain.sanity import Sanity
+from convscope.explain.shown import shown
+from convscope.explain.target import Target
+from convscope.inspection.layer import LayerAccount
+from convscope.inspection.pictures import Pictures
+from convscope.network import Network
+from convscope.result import Result
+
+__all__ = ["ChannelView", "Evidence", "evidence", "patches"]
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class _Budget:
+    """How much is looked at: nodes, channels of each, patches of each; images explained."""
+
+    nodes: int
+    channels: int
+    patches: int
+    images: int
+    methods: tuple[str, ...]
+    places: int  # of the square of occlusion along a side
+
+
+_BUDGETS = {
+    "quick": _Budget(3, 6, 3, 2, ("gradient",), 7),
+    "full": _Budget(8, 16, 9, 6, ("gradient", "gradient-x-input", "guided", "integrated", "smooth"), 15),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelView(Result):
+    """What wakes one channel most.
+
+    Attributes
+    ----------
+    node : str
+    channel : int
+    verdict : str
+        The family of the filter that makes it, where it was judged.
+    values : tuple of float
+        Its strongest responses, one an image.
+    names : tuple of str
+        The images they come from.
+    pictures : tuple of ndarray of shape (h, w, 3), uint8
+        The patches that the cells see; where that is much of the image, the square that holds almost all
+        energy of the projection.
+    projections : tuple of ndarray of shape (C, h, w)
+        The same patches as deconvnet projects the responses back to pixels.
+    """
+
+    node: str
+    channel: int
+    verdict: str
+    values: tuple[float, ...]
+    names: tuple[str, ...]
+    pictures: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    projections: tuple[Array, ...] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give names and numbers as plain Python, without the pictures."""
+        kept = super().to_dict()
+        return {name: value for name, value in kept.items() if name not in ("pictures", "projections")}
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence(Result):
+    """Why the network answers what it answers at one image.
+
+    Attributes
+    ----------
+    name : str
+        What the image is called.
+    saliencies : tuple of Saliency
+        One for each method.
+    cam : GradCam or None
+    occlusion : Occlusion or None
+    sanity : Sanity or None
+        Whether the first saliency depends on what was learned; of the first image only.
+    """
+
+    name: str
+    saliencies: tuple[Saliency, ...]
+    cam: GradCam | None
+    occlusion: Occlusion | None
+    sanity: Sanity | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give names and numbers as plain Python, without the maps."""
+        first = self.saliencies[0]
+        return {
+            "name": self.name,
+            "target": first.target,
+            "label": first.label,
+            "value": first.value,
+            "methods": [view.method for view in self.saliencies],
+            "sanity": None if self.sanity is None else self.sanity.verdict,
+        }
+
+
+def patches(
+    pictures: Pictures, layers: Sequence[LayerAccount], budget: str, tell: Callable[[str, float], object]
+) -> tuple[ChannelView, ...]:
+    """Find what wakes some channels of some convolutions, from the first to the last.
+
+    The channels are those with the strongest response in units of their node's.
+    """
+    net, plan = pictures.net, _BUDGETS[budget]
+    names = [layer.node for layer in layers if not layer.pointwise] or [layer.node for layer in layers]
+    if not names:
+        return ()
+    chosen = [names[i] for i in sorted({round(s) for s in np.linspace(0, len(names) - 1, plan.nodes)})]
+    tables = {layer.node: layer.table for layer in layers}
+    views = []
+    for step, node in enumerate(chosen):
+        tell(f"projecting the strongest responses of {node} back", 0.5 + 0.2 * step / len(chosen))
+        best = find_patches(net, pictures.x, node, plan.patches)
+        assert isinstance(best, TopPatches)  # of one node
+        cut = up_to(net, (node,))
+        finite = np.where(np.isfinite(best.values[:, 0]), best.values[:, 0], -np.inf)
+        for channel in np.sort(np.argsort(-finite, kind="stable")[: plan.channels]).tolist():
+            verdict = str(tables[node].family[channel])
+            views.append(_channel(pictures, cut, best, channel, verdict))
+    return tuple(view for view in views if view.values)
+
+
+def _channel(pictures: Pictures, cut: Network, best: TopPatches, channel: int, verdict: str) -> ChannelView:
+    kept = (best.image[channel] >= 0) & (best.values[channel] > 0)
+    images = best.image[channel][kept]
+    cells = [
+        Target(best.node, (channel, int(row), int(column)))
+        for row, column in zip(best.row[channel][kept], best.column[channel][kept], strict=True)
+    ]
+    projected: list[Array] = []
+    shown_patches: list[NDArray[np.uint8]] = []
+    if len(images):
+        x = pictures.x[images]
+        back = project_back(cut, cut.run(x, algorithm="direct"), cells)
+        boxes = best.boxes[channel][kept].tolist()
+        if best.size[0] > x.shape[2] // 4:  # a deep cell sees much and answers to little of it
+            boxes = [_where(array) for array in back]
+        projected = [_cut(array, box, 0.0) for array, box in zip(back, boxes, strict=True)]
+        shown_patches = [_picture(pictures.net, image, box) for image, box in zip(x, boxes, strict=True)]
+    return ChannelView(
+        node=best.node,
+        channel=channel,
+        verdict=verdict,
+        values=tuple(float(v) for v in best.values[channel][kept]),
+        names=tuple(pictures.names[i] for i in images),
+        pictures=tuple(shown_patches),
+        projections=tuple(projected),
+    )
+
+
+def _where(projection: Array) -> list[int]:
+    """Give the square (top, left, bottom, right) that holds almost all of a projection's energy."""
+    energy = (projection.astype(float) ** 2).sum(axis=0)
+    if energy.sum() == 0:
+        return [0, 0, *energy.shape]
+    ends = []
+    for axis in (1, 0):
+        held = np.cumsum(energy.sum(axis=axis))
+        low, high = np.searchsorted(held, [_TAIL * held[-1], (1 - _TAIL) * held[-1]])
+        ends.append((int(low), int(high) + 1))
+    side = max(_LEAST, *(high - low for low, high in ends))
+    starts = [
+        max(0, min((low + high - side) // 2, size - side))
+        for (low, high), size in zip(ends, energy.shape, strict=True)
+    ]
+    return [*starts, *(min(s + side, size) for s, size in zip(starts, energy.shape, strict=True))]
+
+
+_TAIL = 0.02  # share of the energy that may lie beyond each edge
+_LEAST = 16  # pixels of a side
+
+
+def _picture(net: Network, image: Array, box: Sequence[int]) -> NDArray[np.uint8]:
+    """Show a box of an input, grey beyond it."""
+    return np.asarray(_cut(shown(net, image).transpose(2, 0, 1), box, 128).transpose(1, 2, 0))
+
+
+def _cut(image: Array, box: Sequence[int], beyond: float) -> Array:
+    """Cut a box out of an image (C, H, W), a constant beyond it."""
+    top, left, bottom, right = box
+    height, width = image.shape[1:]
+    before = max(0, -top), max(0, -left)
+    after = max(0, bottom - height), max(0, right - width)
+    padded = np.pad(image, ((0, 0), (before[0], after[0]), (before[1], after[1])), constant_values=beyond)
+    return np.asarray(padded[:, top + before[0] : bottom + before[0], left + before[1] : right + before[1]])
+
+
+def evidence(
+    pictures: Pictures, target: int | str | None, budget: str, tell: Callable[[str, float], object]
+) -> tuple[Evidence, ...]:
+    """Explain the answers at some images, or the score of one class.
+
+    () where the network's output is no class.
+    """
+    plan = _BUDGETS[budget]
+    chosen = range(min(plan.images, len(pictures)))
+    found = []
+    for step, i in enumerate(chosen):
+        tell(f"asking why {pictures.names[i]} is answered so", 0.7 + 0.3 * step / len(chosen))
+        try:
+            found.append(_why(pictures, i, target, plan, first=step == 0 or budget == "full"))
+        except ConvscopeError:
+            if target is not None:  # what was asked for must not be left out in silence
+                raise
+            return ()
+    return tuple(found)
+
+
+def _why(pictures: Pictures, index: int, target: int | str | None, plan: _Budget, first: bool) -> Evidence:
+    net, x = pictures.net, pictures.x[index]
+    views = tuple(saliency(net, x, target, method) for method in plan.methods)
+    cam = grad_cam(net, x, target) if convolutions(net) else None
+    side = min(x.shape[1:])
+    stride = max(1, side // (plan.places + 1))
+    covered = occlusion(net, x, target, size=2 * stride, stride=stride)
+    return Evidence(pictures.names[index], views, cam, covered, views[0].sanity if first else None)
