@@ -130,7 +130,13 @@ def test_a_changed_pixel_and_weight_change_everything_as_in_the_engine(name: str
     assert np.abs(after - before[0]).max() > 1e-3
     last = list(net.nodes)[-1]
     assert np.abs(last_values(values, book, last) - after).max() <= 1e-5
-    assert np.abs(last_values(values, book, "probabilities") - cs.ops.softmax(after[None])[0]).max() <= 1e-5
+    shares = cs.ops.softmax(after[None])[0]
+    assert np.abs(last_values(values, book, "probabilities") - shares).max() <= 1e-5
+    shown = [[cell.value for cell in row] for row in values["overview"].iter_rows()]
+    (best,) = (row[2] for row in shown if row[1] == "The largest output is")
+    assert int(best) == shares.argmax()
+    listed = [row[2] for row in shown if isinstance(row[2], float)]
+    assert np.abs(np.array(listed[: len(shares)]) - shares).max() <= 1e-5
 
 
 def test_the_file_holds_plain_formulas_with_their_values(tmp_path: Path) -> None:
@@ -146,7 +152,10 @@ def test_the_file_holds_plain_formulas_with_their_values(tmp_path: Path) -> None
                 if isinstance(cell.value, str) and cell.value.startswith("="):
                     count += 1
                     assert "{" not in cell.value
-                    assert isinstance(cached[sheet.title][cell.coordinate].value, int | float)
+                    named = cell.value.startswith("=INDEX")  # which output is the largest: a name
+                    assert isinstance(
+                        cached[sheet.title][cell.coordinate].value, str if named else int | float
+                    )
                 else:
                     assert not isinstance(cell.value, openpyxl.worksheet.formula.ArrayFormula)
     computed = sum(
@@ -154,6 +163,45 @@ def test_the_file_holds_plain_formulas_with_their_values(tmp_path: Path) -> None
     )
     assert count == computed
     assert book.largest_difference < 1e-5
+
+
+def test_the_first_sheet_says_what_there_is_and_how_to_use_it(tmp_path: Path) -> None:
+    net = cs.models.small_cnn()
+    net.classes = tuple(f"digit {i}" for i in range(10))
+    book = workbook(net, cs.data.digits().x[0])
+    book.save(tmp_path / "book.xlsx")
+    first = book.sheets[0]
+    assert first.name == "overview"
+    words = " ".join(first.notes)
+    for said in (
+        "What this is",
+        "may be changed",
+        "Try it: on the sheet input type another number into F9",
+        "Colours",
+    ):
+        assert said in words
+    blocks = {block.title: block for block in first.blocks}
+    assert blocks["output"].values[:, 0].tolist() == list(net.classes)
+    assert blocks["sheet"].values[:, 0].tolist() == [*net.nodes, "probabilities"]
+    assert blocks["with"].values[0, 0] == "conv1 parameters"
+    assert blocks["formulas"].values.sum() == book.formulas
+    page = openpyxl.load_workbook(tmp_path / "book.xlsx")["overview"]
+    links = [cell.hyperlink for row in page.iter_rows() for cell in row if cell.hyperlink]
+    targets = [link.location.partition("!")[0].strip("'") for link in links]
+    assert set(targets) <= {sheet.name for sheet in book.sheets}
+    assert len(targets) == len(net.nodes) + 1 + 5
+
+
+def test_colours_are_the_same_for_all_maps_of_a_layer(tmp_path: Path) -> None:
+    net = cs.models.small_cnn()
+    workbook(net, cs.data.digits().x[0]).save(tmp_path / "book.xlsx")
+    page = openpyxl.load_workbook(tmp_path / "book.xlsx")["conv1"]
+    (rules, *others) = [list(area.rules) for area in page.conditional_formatting]
+    limits = [value.val for value in rules[0].colorScale.cfvo]
+    assert float(limits[1]) == 0
+    assert limits[0] == "-" + limits[2]
+    assert [v.val for v in others[0][0].colorScale.cfvo] == limits
+    assert "$B$5:$I$162" in limits[2]  # 16 maps of 8 rows, two rows between each
 
 
 def test_labels_come_from_the_shapes() -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convscope.explain.sheets import Array, Block, Layout
+from convscope.explain.sheets import Array, Block, Layout, cell_name, index_block
 from convscope.geometry import resolve_padding
 from convscope.layers import Layer
 
-__all__ = ["FORMULAS", "Filters", "Inputs", "filters_of"]
+__all__ = ["FORMULAS", "WORDS", "Filters", "Inputs", "filters_of"]
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,18 @@ def _kernels(sheet: str, weight: Array, bias: Array | None) -> Filters:
     def value(name: str, filter_: int) -> str:
         return Layout(sheet, (1,), 4 + filter_ * (height + 2), 1).cell(0)
 
+    last = kernel(len(weight) - 1, weight.shape[1] - 1)
+    area = f"{cell_name(*kernel(0, 0).place(0, 0, 0))}:{cell_name(*last.place(0, height - 1, width - 1))}"
+    biases = f"{cell_name(4, 1)}:{cell_name(4 + (len(weight) - 1) * (height + 2), 1)}"
     for filter_ in range(len(weight)):
         if bias is not None:
             row = 4 + filter_ * (height + 2)
-            blocks.append(Block(f"bias {filter_}", "weights", row, 1, bias[filter_].reshape(1, 1)))
+            own = bias[filter_].reshape(1, 1)
+            blocks.append(Block(f"bias {filter_}", "weights", row, 1, own, scale=biases))
         for channel in range(weight.shape[1]):
             at = kernel(filter_, channel)
             title = f"filter {filter_}, kernel {channel}"
-            blocks.append(Block(title, "weights", at.top, at.left, weight[filter_, channel]))
+            blocks.append(Block(title, "weights", at.top, at.left, weight[filter_, channel], scale=area))
     return Filters(sheet, tuple(blocks), kernel, value)
 
 
@@ -99,6 +103,7 @@ def _columns(sheet: str, weight: Array, bias: Array | None) -> Filters:
     blocks = (
         Block("bias of each output", "weights", 4, 1, biases[None]),
         Block("weights: a row for each input, a column for each output", "weights", 7, 1, weight.T),
+        index_block(7, features),
     )
     return Filters(
         sheet,
@@ -115,6 +120,7 @@ def _table(sheet: str, values: dict[str, Array]) -> Filters:
         for i, name in enumerate(names)
     ]
     size = {name: len(array) for name, array in values.items()}
+    blocks.append(index_block(4, max(size.values())))
 
     def value(name: str, channel: int) -> str:
         return Layout(sheet, (size[name],), 4, 1 + 2 * names.index(name)).cell(channel % size[name])
@@ -307,4 +313,28 @@ FORMULAS: dict[str, Way] = {
     "Softmax": _softmax,
     "TableConv2d": _convolution,
     "Tanh": _tanh,
+}
+
+#: What each cell is, in words.
+WORDS: dict[str, str] = {
+    "Add": "the cells at the same place of its inputs, added up",
+    "AvgPool2d": "the mean of a window of the map before it",
+    "BatchNorm": "the cell less its channel's mean, over its channel's spread, times a weight, plus a bias",
+    "ChannelScale": "the cell times its channel's weight, plus its channel's bias",
+    "Clip": "the cell, kept between two limits",
+    "Concatenate": "the cell of the input that stands at this place when all are put one after the other",
+    "Conv2d": "the filter's bias and, for each input channel, the sum of window times kernel, place by place",
+    "Dropout": "the cell itself: nothing is dropped outside training",
+    "Flatten": "one cell of the maps, which are written out one after the other",
+    "GlobalAvgPool2d": "the mean of a whole map",
+    "GlobalMaxPool2d": "the largest value of a whole map",
+    "LeakyReLU": "the cell, or a small multiple of it if it is negative",
+    "Linear": "a bias and the sum of all inputs, each times its weight",
+    "MaxPool2d": "the largest value of a window of the map before it",
+    "PReLU": "the cell, or its channel's slope times it if it is negative",
+    "ReLU": "the cell, or 0 if it is negative",
+    "Sigmoid": "1 / (1 + exp(-cell))",
+    "Softmax": "exp(score - largest score), divided by the sum of all of these",
+    "TableConv2d": "the filter's bias and, for each channel that is connected, the window times kernel",
+    "Tanh": "the hyperbolic tangent of the cell",
 }

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Block", "Layout", "Sheet", "cell_name", "sheet_names"]
+__all__ = [
+    "Block",
+    "Layout",
+    "Sheet",
+    "cell_name",
+    "formula_block",
+    "index_block",
+    "number_block",
+    "quoted",
+    "sheet_names",
+]
 
 Array = NDArray[Any]
 
@@ -23,13 +33,17 @@ class Block:
     ----------
     title : str
     role : str
-        "pixels", "weights", "maps", "engine", "difference" or "text"; the view colours by it.
+        "pixels", "weights", "maps", "engine", "difference", "count", "index", "text", or "links" for names
+        of sheets; the view colours by it.
     row, column : int
         The first cell, counted from 0.
     values : ndarray of shape (rows, columns)
         Numbers; those of formulas are what they give. For "text" strings.
     formulas : ndarray of str of the same shape, or None
         Without the sign "=" in front; "" where the cell is a number.
+    scale : str
+        The rectangle of the same sheet whose largest magnitude is the darkest colour, so that several
+        blocks can be compared; "" for the block's own.
     """
 
     title: str
@@ -38,6 +52,7 @@ class Block:
     column: int
     values: Array
     formulas: Array | None = None
+    scale: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +129,18 @@ class Layout:
 
     def whole(self) -> str:
         """Name the rectangle of all maps, the titles between them included."""
+        return f"{quoted(self.sheet)}!{self.area()}"
+
+    def area(self) -> str:
+        """Name the same rectangle for its own sheet.
+
+        Examples
+        --------
+        >>> Layout("conv1", (2, 3, 3), 3, 1).area()
+        'B4:D11'
+        """
         start = cell_name(self.top, self.left)
-        end = cell_name(self.top + self.height - 1, self.left + self.width - 1)
-        return f"{quoted(self.sheet)}!{start}:{end}"
+        return f"{start}:{cell_name(self.top + self.height - 1, self.left + self.width - 1)}"
 
 
 def quoted(name: str) -> str:
@@ -165,11 +189,23 @@ def formula_block(title: str, role: str, layout: Layout, values: Array, formulas
     """Lay the maps of an array out, one block a map."""
     if values.ndim == 1:
         at = (layout.top, layout.left)
-        return [Block(title, role, *at, values[:, None], formulas[:, None])]
+        return [Block(title, role, *at, values[:, None], formulas[:, None], layout.area())]
     return [
-        Block(f"{title} {channel}", role, *layout.place(channel, 0, 0), values[channel], formulas[channel])
+        Block(
+            f"{title} {channel}",
+            role,
+            *layout.place(channel, 0, 0),
+            values[channel],
+            formulas[channel],
+            layout.area(),
+        )
         for channel in range(len(values))
     ]
+
+
+def index_block(top: int, count: int) -> Block:
+    """Number the rows of vectors, in the first column."""
+    return Block("", "index", top, 0, np.arange(count)[:, None])
 
 
 def number_block(title: str, role: str, layout: Layout, values: Array) -> list[Block]:

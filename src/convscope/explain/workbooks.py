@@ -9,7 +9,8 @@ import numpy as np
 
 from convscope.errors import InvalidValue
 from convscope.explain.run import run_one
-from convscope.explain.sheet_formulas import FORMULAS, Filters, Inputs, filters_of
+from convscope.explain.sheet_formulas import FORMULAS, WORDS, Filters, Inputs, filters_of
+from convscope.explain.sheet_overview import Step, overview
 from convscope.explain.sheets import (
     Array,
     Block,
@@ -17,6 +18,7 @@ from convscope.explain.sheets import (
     Sheet,
     cell_name,
     formula_block,
+    index_block,
     number_block,
     sheet_names,
 )
@@ -109,7 +111,7 @@ def _check(net: Network) -> None:
 
 
 class _Writer:
-    """Lays a network out, sheet after sheet."""
+    """Lays a network out, sheet after sheet; `rows` are those of the overview's table."""
 
     def __init__(self, net: Network, activations: Activations) -> None:
         self.net, self.activations = net, activations
@@ -120,7 +122,8 @@ class _Writer:
         self.parameters = sheet_names(net.nodes, " parameters")
         self.layouts: dict[str, Layout] = {}
         self.sheets: list[Sheet] = []
-        self.rows: list[tuple[str, str, str, str, float]] = []
+        self.rows: list[Step] = []
+        self.answer: tuple[Layout, Array] | None = None
         self.count = 0
 
     def workbook(self) -> Workbook:
@@ -131,7 +134,9 @@ class _Writer:
         shape = self.activations[last.name].shape
         if last.layer.kind != "Softmax" and len(shape) == 2 and shape[1] > 1:
             self._probabilities(last.name)
-        worst = max((row[4] for row in self.rows), default=0.0)
+        elif len(shape) == 2:
+            self.answer = self.layouts[last.name], self.exact[last.name][0]
+        worst = max((row.gap for row in self.rows), default=0.0)
         return Workbook((self._overview(), *self.sheets), self.count, worst)
 
     def _image(self) -> None:
@@ -140,7 +145,10 @@ class _Writer:
         layout = Layout(self.names[name], values.shape, _TOP, 1)
         self.layouts[name] = layout
         steps = self.activations.preparation
-        notes = ("What the network sees: " + ("; ".join(steps) or "the array as it was given") + ".",)
+        notes = (
+            "What the network sees: " + ("; ".join(steps) or "the array as it was given") + ".",
+            "Blue numbers may be changed; the darker the cell, the larger the number.",
+        )
         blocks = number_block("channel" if values.ndim == 3 else "value", "pixels", layout, values)
         self.sheets.append(
             Sheet(layout.sheet, _heading(name, "the image", values.shape), notes, tuple(blocks))
@@ -157,7 +165,11 @@ class _Writer:
 
     def _filters(self, name: str, layer: Layer, filters: Filters) -> None:
         shapes = ", ".join(f"{what} {_by(array.shape)}" for what, array in layer.parameters.items())
-        self.sheets.append(Sheet(filters.sheet, f"{name}, {layer.kind}: {shapes}", (), filters.blocks))
+        notes = (
+            f"Blue numbers may be changed; {self.names[name]} reads them. Orange is above zero, blue below.",
+        )
+        heading = f"{name}, {layer.kind}: {shapes}"
+        self.sheets.append(Sheet(filters.sheet, heading, notes, filters.blocks))
 
     def _computed(
         self,
@@ -170,6 +182,7 @@ class _Writer:
     ) -> None:
         blocks: list[Block] = []
         left = 1
+        read = " and ".join(source.sheet for source in sources)
         if layer.kind == "Softmax":
             sources, extra = self._exponentials(name, sources[0], exact)
             blocks, left = extra, 3
@@ -189,12 +202,29 @@ class _Writer:
         gap = exact - engine.astype(np.float64)
         blocks += formula_block(title, "maps", layout, exact, formulas)
         blocks += number_block("engine", "engine", own, engine)
+        if exact.ndim == 1:
+            blocks.append(index_block(_TOP, len(exact)))
         blocks += formula_block("difference", "difference", apart, gap, differences)
-        read = " and ".join(source.sheet for source in sources)
-        notes = (f"Reads {read}. Left: formulas; then the engine's numbers, and the differences to them.",)
+        with_weights = "" if filters is None else f" with {filters.sheet}"
+        notes = (
+            f"Reads {read}{with_weights}. Each cell: {WORDS[layer.kind]}.",
+            "Left: the formulas. Then the engine's numbers for the unchanged network, and the differences.",
+        )
         self.sheets.append(Sheet(layout.sheet, _heading(name, layer.kind, exact.shape), notes, tuple(blocks)))
         largest = f"MAX(MAX({apart.whole()}),-MIN({apart.whole()}))"
-        self.rows.append((name, layer.kind, _by(exact.shape), largest, float(np.abs(gap).max())))
+        own_sheet = "" if filters is None else filters.sheet
+        self.rows.append(
+            Step(
+                layout.sheet,
+                layer.kind,
+                _by(exact.shape),
+                read,
+                own_sheet,
+                exact.size,
+                largest,
+                float(np.abs(gap).max()),
+            )
+        )
 
     def _formula(self, name: str, layer: Layer, inputs: Inputs, place: tuple[int, ...]) -> str:
         text = FORMULAS[layer.kind](inputs, place)
@@ -221,21 +251,17 @@ class _Writer:
 
         exact, engine = softmax(self.exact[last])[0], softmax(self.activations[last])[0]
         self._computed("probabilities", Softmax(), (self.layouts[last],), None, exact, engine)
+        self.answer = self.layouts["probabilities"], exact
 
     def _overview(self) -> Sheet:
-        lines = np.array([[name, kind, shape] for name, kind, shape, _, _ in self.rows], object)
-        formulas = np.array([[row[3]] for row in self.rows], object)
-        values = np.array([[row[4]] for row in self.rows])
-        blocks = (
-            Block("node", "text", 6, 1, lines),
-            Block("largest difference to the engine", "difference", 6, 5, values, formulas),
+        return overview(
+            self.names["overview"],
+            f"{self.net.name or 'A network'} at one image, in live formulas",
+            self.layouts[self.net.input_name],
+            self.answer,
+            self.net.classes,
+            self.rows,
         )
-        title = self.net.name or "A network"
-        notes = (
-            "Every number is computed here, cell by cell: change a pixel or a weight, and all follows.",
-            "The engine's numbers stay those of this image and these weights.",
-        )
-        return Sheet(self.names["overview"], f"{title} at one image, in live formulas", notes, blocks)
 
 
 def _heading(name: str, kind: str, shape: tuple[int, ...]) -> str:
