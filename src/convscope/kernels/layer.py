@@ -218,8 +218,8 @@ def _aliasing(weight: Array, columns: dict[str, Array], stride: int) -> Finding:
     alive = _alive(columns)
     share = float(np.nan_to_num(_column(columns, "aliased")[alive]).mean()) if alive.any() else 0.0
     text = (
-        f"{100 * share:.0f} % of the power lies above {1 / (2 * stride):.3g} cycles per pixel, "
-        f"which a stride of {stride} folds"
+        f"{100 * share:.0f} % of the power lies above {1 / (2 * stride):.3g} cycles per pixel "
+        f"along a row or a column, which a stride of {stride} folds"
     )
     return Finding("aliasing", share > 0.25, share, 0.25, text,
                    f"{_ZF} (a stride of 4 aliases); Zhang (2019); the 25 % is ours",
