@@ -7,6 +7,7 @@ gives a plain list of operations, which is read like an ONNX graph.
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 
 from convscope import layers
 from convscope.errors import ConvscopeError, InvalidValue
-from convscope.formats.torch_operations import BATCH, TABLE
+from convscope.formats.torch_readers import BATCH, READERS
+from convscope.formats.torch_readers.row import Row
 from convscope.layers import Layer
 from convscope.network import Network, Node
 
@@ -23,7 +25,11 @@ __all__ = ["TorchReader", "from_torch"]
 
 
 def from_torch(
-    module: Any, input_shape: Sequence[int], *, name: str = "", classes: Sequence[str] = ()
+    module: Any,
+    input_shape: Sequence[int] | Sequence[Sequence[int]],
+    *,
+    name: str = "",
+    classes: Sequence[str] = (),
 ) -> Network:
     """Turn a PyTorch module into a network of equal outputs, with copies of its weights.
 
@@ -34,6 +40,7 @@ def from_torch(
     ----------
     module : torch.nn.Module
     input_shape : (C, H, W), or other axes without the batch's
+        A sequence of such shapes where `forward` takes several tensors.
     name : str
     classes : sequence of str
 
@@ -56,20 +63,65 @@ def from_torch(
     """
     import torch
 
-    shape = tuple(int(n) for n in input_shape)
+    shapes = _input_shapes(input_shape)
     values = [*module.parameters(), *module.buffers()]
     dtype = next((v.dtype for v in values if v.is_floating_point()), torch.float32)
     training = module.training
     try:
-        example = torch.zeros((BATCH, *shape), dtype=dtype)
-        exported = torch.export.export(module.eval(), (example,))
+        examples = tuple(torch.zeros((BATCH, *shape), dtype=dtype) for shape in shapes)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's, of its own ways
+            exported = _decomposed(torch.export.export(module.eval(), examples))
     except Exception as error:  # torch has no common class for what it cannot follow
         reason = " ".join(str(error).split())[:300]
         raise InvalidValue(f"from_torch: PyTorch cannot follow the module: {reason}") from error
     finally:
         module.train(training)
-    reader = TorchReader(exported)
-    return reader.network(shape, name or type(module).__name__, classes)
+    return TorchReader(exported).network(name or type(module).__name__, classes)
+
+
+def _input_shapes(given: Any) -> list[tuple[int, ...]]:
+    """Give the shape of each input."""
+    try:
+        several = [given] if all(isinstance(n, int | np.integer) for n in given) else list(given)
+        shapes = [tuple(int(n) for n in shape) for shape in several]
+    except (TypeError, ValueError):
+        shapes = []
+    if not shapes or min((min(shape, default=0) for shape in shapes), default=0) < 1:
+        raise InvalidValue(
+            "from_torch: input_shape must be the lengths of one image, such as (3, 224, 224), or one such "
+            f"shape for each input; got {given!r}."
+        )
+    return shapes
+
+
+def _decomposed(exported: Any) -> Any:
+    """Let PyTorch express operations that have no row here by ones that have."""
+    import torch
+
+    for _ in range(4):  # what comes out may have to be expressed again
+        unknown = {
+            item.target
+            for item in exported.graph.nodes
+            if item.op == "call_function" and item.target is not operator.getitem and _row(item) is None
+        }
+        if not unknown:
+            break
+        known = torch.export.default_decompositions()
+        chosen = {target: known[target] for target in unknown if target in known}
+        if not chosen:
+            break
+        exported = exported.run_decompositions(chosen)
+    return exported
+
+
+def _row(item: Any) -> Row | None:
+    """Give the row of an operation; "add_" works in place and is read as "add"."""
+    full = str(item.target)
+    if not full.startswith("aten."):
+        return None
+    name = full.removeprefix("aten.").split(".")[0]
+    return READERS.get(name) or READERS.get(name.removesuffix("_"))
 
 
 class TorchReader:
@@ -81,10 +133,16 @@ class TorchReader:
         self.sources: dict[str, str] = {}  # an operation -> the node that gives its value
         self.arrays: dict[str, NDArray[Any]] = {}  # an operation -> its value, where it is known
         self.parts: dict[str, list[str]] = {}  # an operation with several outputs -> their nodes
-        self.input = ""
+        self.known_parts: dict[str, list[Any]] = {}  # the same of an operation whose values are known
+        self.shapes: dict[str, tuple[int, ...]] = {}  # of each input, without the batch
         self.dtype: Any = np.float32
 
-    def network(self, shape: tuple[int, ...], name: str, classes: Sequence[str]) -> Network:
+    @property
+    def inputs(self) -> list[str]:
+        """The names of the inputs."""
+        return list(self.shapes)
+
+    def network(self, name: str, classes: Sequence[str]) -> Network:
         """Read all operations."""
         outputs: list[str] = []
         self._placeholders()
@@ -92,16 +150,27 @@ class TorchReader:
             if item.op == "call_function":
                 self._read(item)
             elif item.op == "output":
-                outputs = [self.source(value) for value in _flat(item.args[0])]
+                outputs = [self._output(value) for value in _flat(item.args[0])]
+        first, *others = self.inputs
         net = Network(
             list(self.nodes.values()),
-            shape,
-            input_name=self.input,
+            self.shapes[first],
+            input_name=first,
+            more_inputs={other: (1, *self.shapes[other]) for other in others},
             outputs=tuple(dict.fromkeys(outputs)),
             name=name,
             classes=classes,
         )
         return net if net.dtype == self.dtype else net.astype(self.dtype)
+
+    def _output(self, item: Any) -> str:
+        """Give the node of an output, which may not be an input itself."""
+        source = self.source(item)
+        return (
+            self._insert(f"{source}_output", layers.Cast("float"), (source,))
+            if source in self.shapes
+            else source
+        )
 
     def source(self, item: Any) -> str:
         """Give the node of a value; a known array becomes a constant."""
@@ -137,7 +206,7 @@ class TorchReader:
 
     def _insert(self, name: str, layer: Layer, inputs: tuple[str, ...]) -> str:
         found, count = name, 1
-        while found in self.nodes or found == self.input:
+        while found in self.nodes or found in self.shapes:
             found, count = f"{name}_{count}", count + 1
         self.nodes[found] = Node(found, layer, inputs)
         return found
@@ -156,23 +225,51 @@ class TorchReader:
             if item.name in names:
                 self.arrays[item.name] = np.array(stored[names[item.name]].detach().numpy())
             else:
-                self.input = item.name
+                self.shapes[item.name] = tuple(int(n) for n in item.meta["val"].shape[1:])
                 self.sources[item.name] = item.name
                 self.dtype = np.dtype(str(item.meta["val"].dtype).removeprefix("torch."))
 
     def _read(self, item: Any) -> None:
         if item.target is operator.getitem:
             source, index = item.args
-            self.sources[item.name] = self.parts[source.name][index]
+            if source.name in self.known_parts:
+                self.arrays[item.name] = self.known_parts[source.name][index]
+            elif index < len(self.parts[source.name]):  # of maxima, places that nobody may ask for are not
+                self.sources[item.name] = self.parts[source.name][index]
             return
-        full = str(item.target)
-        row = TABLE.get(full.removeprefix("aten.").split(".")[0])
-        if not full.startswith("aten.") or row is None:
-            raise InvalidValue(f"from_torch: the operation {full} ({_name(item)!r}) is not known.")
+        if self._is_known(item):
+            self._compute(item)
+            return
+        row = _row(item)
+        if row is None:
+            raise InvalidValue(f"from_torch: the operation {item.target} ({_name(item)!r}) is not known.")
         try:
             row(self, item, _arguments(item))
         except ConvscopeError as error:
-            raise InvalidValue(f"from_torch: {full} ({_name(item)!r}): {error}") from error
+            raise InvalidValue(f"from_torch: {item.target} ({_name(item)!r}): {error}") from error
+
+    def _is_known(self, item: Any) -> bool:
+        """Say whether an operation's value depends on weights only, not on the images or their number."""
+        if not item.all_input_nodes:
+            values = _flat(item.meta["val"])
+            return all(tuple(value.shape[:1]) != (BATCH,) for value in values)
+        return all(node.name in self.arrays for node in item.all_input_nodes)
+
+    def _compute(self, item: Any) -> None:
+        """Let PyTorch compute what is known: a weight that is normalised, a table of places."""
+        import torch
+
+        def tensor(node: Any) -> Any:
+            return torch.from_numpy(np.array(self.arrays[node.name]))
+
+        with torch.no_grad():
+            found = item.target(
+                *torch.fx.node.map_arg(item.args, tensor), **torch.fx.node.map_arg(item.kwargs, tensor)
+            )
+        if isinstance(found, torch.Tensor):
+            self.arrays[item.name] = found.numpy()
+        else:
+            self.known_parts[item.name] = [part.numpy() for part in found]
 
 
 def _arguments(item: Any) -> dict[str, Any]:

@@ -356,9 +356,10 @@ def _open(path: Path) -> Any:
         raise FileError(f"cannot read {path}: it is not an image.") from error
     except Image.DecompressionBombError as error:
         raise FileError(f"cannot read {path}: the image is too large.") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise FileError(f"cannot read {path}: {reason.lower()}.") from error
+    # Decoders of broken files raise whatever they stumble over: SyntaxError, IndexError, struct.error ...
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise FileError(f"cannot read {path}: {reason.lower().rstrip('.')}.") from error
 
 
 def _checked_size(size: Any) -> tuple[int, ...]:
