@@ -9,7 +9,7 @@ BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard cpp/* src/convscope/*/__i
 MARKS  := $(if $(CI),,-m "not slow")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-full clean
+.PHONY: help demo test check docs format bench bench-full clean
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,6 +26,11 @@ check: $(VENV)/installed-check ## style, formatting, types and import rules
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_imports.py
 
+docs: $(VENV)/installed-docs ## build the site into site/, with the claims as they come out here
+	$(BIN)/python docs/claims_page.py docs/generated $(if $(CONVSCOPE_SHARED_DATA),--data $(CONVSCOPE_SHARED_DATA))
+	$(BIN)/python docs/command_page.py docs/generated
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs site
+
 format: $(VENV)/installed-check ## put the code into the one format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -37,7 +42,7 @@ bench-full: $(VENV)/installed-bench ## the same, every layer
 	$(BIN)/python benchmarks/bench_conv.py
 
 clean: ## remove what was built and made (not your files)
-	rm -rf $(VENV) build dist site convscope-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site docs/generated convscope-demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -exec rm -rf {} +
 
 $(VENV)/bin/python:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from convscope import __version__
 
 project = "convscope"
@@ -21,6 +24,9 @@ autodoc_member_order = "groupwise"
 autodoc_typehints = "none"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+# types are plain words, such as "(rows, columns)", and no references
+napoleon_use_param = False
+napoleon_custom_sections = [("Attributes", "params_style")]
 
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -36,3 +42,16 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#2166ac", "color-brand-content": "#2166ac"},
     "dark_css_variables": {"color-brand-primary": "#92c5de", "color-brand-content": "#92c5de"},
 }
+
+
+def escape_bars(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Keep |x|, a magnitude, from being read as a substitution; code stays as it is."""
+    for i, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            parts = re.split(r"(`[^`]*`)", line)
+            lines[i] = "".join(p if p.startswith("`") else p.replace("|", r"\|") for p in parts)
+
+
+def setup(app: Any) -> None:
+    """Connect the above."""
+    app.connect("autodoc-process-docstring", escape_bars)
