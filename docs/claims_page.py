@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import convscope as cs
-from convscope.claims import CLAIMS, Claim, run_claims
+from convscope.claims import CLAIMS, Claim, Claims, run_claims
 from convscope.files import write_text
 from convscope.report.claim_text import told
 
