@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from convscope import ops
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
@@ -27,6 +31,10 @@ class Flatten(Layer):
         """Give the vectors; the cache is the input's shape."""
         (x,) = inputs
         return ops.flatten(x, out=self.borrow_output(context, x)), x.shape
+
+    def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
+        """Bind the copy to its arrays."""
+        return partial(np.copyto, out.reshape(inputs[0].shape), inputs[0])
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from convscope import ops
@@ -14,6 +13,7 @@ from convscope.layers.conv2d import Conv2d
 from convscope.layers.leaky_relu import LeakyReLU
 from convscope.layers.relu import ReLU
 from convscope.ops.packed import Activation
+from convscope.ops.prepared import prepared_linear
 
 __all__ = ["Fused", "FusedConv2d", "FusedLinear", "activation_of"]
 
@@ -145,7 +145,7 @@ class FusedConv2d(Fused):
 
     def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
         """Bind the packed convolution to its arrays."""
-        return partial(self.packed(), inputs[0], add=inputs[1] if self.residual else None, out=out)
+        return self.packed().bind(inputs[0], out, add=inputs[1] if self.residual else None)
 
     def settings(self) -> dict[str, Any]:
         """Those of the convolution, the activation, and whether a second input is added."""
@@ -187,8 +187,9 @@ class FusedLinear(Fused):
         """Bind the product to its arrays."""
         (x,) = inputs
         if len(x) >= FEW_ROWS:
-            return partial(self.packed(), _as_image(x), out=_as_image(out))
-        product = partial(ops.linear, x, self.parameters["weight"], self.parameters.get("bias"), out=out)
+            return self.packed().bind(_as_image(x), _as_image(out))
+        weight, bias = self.parameters["weight"], self.parameters.get("bias")
+        product = prepared_linear(x, weight, bias, out)
         if self.after is None:
             return product
         activate = self.after.prepare((out,), out)

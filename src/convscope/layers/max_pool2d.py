@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from convscope import ops
 from convscope.layers.base import Array, Context, ParameterGradients, check_rule
 from convscope.layers.pool2d import Pool2d
+from convscope.ops.prepared import prepared_max_pool2d
 
 __all__ = ["MaxPool2d"]
 
@@ -58,7 +58,7 @@ class MaxPool2d(Pool2d):
 
     def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
         """Bind the op to its arrays; without a backward pass nobody needs the places."""
-        return partial(ops.max_pool2d, inputs[0], **self.settings(), out=out)
+        return prepared_max_pool2d(inputs[0], **self.settings(), out=out)
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from convscope import ops
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, check_rule
+from convscope.ops.prepared import prepared_relu
 
 __all__ = ["ReLU"]
 
@@ -46,7 +46,7 @@ class ReLU(Layer):
 
     def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
         """Bind the op to its arrays; `out` may be the input."""
-        return partial(ops.relu, inputs[0], out=out)
+        return prepared_relu(inputs[0], out)
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()

@@ -284,12 +284,12 @@ class Network:
             )
         if self.more_inputs:
             return self.run(x, keep="output").output
-        images = x if isinstance(x, list | tuple) else self._batch(x)[0]
+        several = isinstance(x, list | tuple)  # perhaps of files: they are read a batch at a time
+        images = x if several else self._batch(x)[0]
         if len(images) == 0:
             return np.empty((0, *self._shapes[self.outputs[0]][1:]), self.dtype)
-        parts = [
-            self._predicted(images[start : start + batch_size]) for start in range(0, len(images), batch_size)
-        ]
+        batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
+        parts = [self._predicted(self._batch(batch)[0] if several else batch) for batch in batches]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def fused(self) -> Network:
@@ -376,8 +376,7 @@ class Network:
         result._dtype = self._dtype
         return result
 
-    def _predicted(self, images: Any) -> Array:
-        batch, _ = self._batch(images)
+    def _predicted(self, batch: Array) -> Array:
         if self._predictor is None:
             self._predictor = self.predictor()
         return self._predictor({self.input_name: batch})[self.outputs[0]]

@@ -30,9 +30,12 @@ def forward(
     random: Randomness | None,
     algorithm: str,
     workspace: Workspace | None,
-    keep_caches: bool,
+    keep_caches: bool | None = None,
 ) -> tuple[dict[str, Array], dict[str, Any], dict[str, Array]]:
-    """Run every node; give the arrays (if `keep` is None: all), the caches and the new statistics."""
+    """Run every node; give the arrays (if `keep` is None: all), the caches and the new statistics.
+
+    Caches are kept with all arrays, unless `keep_caches` says otherwise.
+    """
     arrays, caches, statistics = dict(sources), {}, {}
     readers = Counter(name for node in nodes.values() for name in node.inputs)
     for node in nodes.values():
@@ -50,7 +53,7 @@ def forward(
         arrays[node.name] = y
         for name, value in node.layer.new_statistics(cache).items():
             statistics[f"{node.name}.{name}"] = value
-        if keep_caches:
+        if keep is None if keep_caches is None else keep_caches:
             caches[node.name] = cache
         if keep is None:
             continue

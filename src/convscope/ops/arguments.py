@@ -194,6 +194,22 @@ def place_kernel(
     InvalidValue
         If the kernel is larger than the padded image.
     """
+    settings = (op, image, kernel_size, stride, padding, dilation, ceil_mode)
+    try:
+        return _placed_before(*settings)
+    except TypeError:  # a list cannot be looked up
+        return _place_kernel(*settings)
+
+
+def _place_kernel(
+    op: str,
+    image: tuple[int, ...],
+    kernel_size: object,
+    stride: object,
+    padding: object,
+    dilation: object,
+    ceil_mode: bool,
+) -> Places:
     kernel = pair(op, "kernel_size", kernel_size)
     strides = pair(op, "stride", stride)
     dilations = pair(op, "dilation", dilation)
@@ -210,7 +226,10 @@ def place_kernel(
     return Places(kernel, strides, (rows, columns), dilations, (oh, ow))
 
 
-@lru_cache(maxsize=1024)  # a network asks the same few questions again at every step
+# A network asks the same few questions at every step.
+_placed_before = lru_cache(maxsize=1024, typed=True)(_place_kernel)
+
+
 def _place_axis(
     size: int, kernel: int, stride: int, padding: tuple[int, int] | str, dilation: int, ceil_mode: bool
 ) -> tuple[tuple[int, int], int]:

@@ -70,7 +70,7 @@ def _give(y: Array, out: Array | None) -> Array:
     """Give a channels-last result its NCHW shape, in `out` if there is one."""
     if out is None:
         return y.transpose(NCHW)
-    if out.ctypes.data != y.ctypes.data:
+    if y.base is None or (y.base is not out and y.base is not out.base):  # not the memory of `out`
         np.copyto(out, y.transpose(NCHW))
     return out
 
