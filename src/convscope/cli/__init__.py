@@ -18,7 +18,10 @@ from convscope.cli.info import info
 from convscope.cli.inspect import inspect_model
 from convscope.cli.kernels import kernels
 from convscope.cli.ledger import ledger
+from convscope.cli.occlusion import occlusion
+from convscope.cli.patches import patches
 from convscope.cli.predict import predict
+from convscope.cli.saliency import saliency
 from convscope.cli.trace import trace
 from convscope.cli.train import train
 from convscope.cli.workbook import workbook
@@ -47,6 +50,9 @@ app.command()(ledger)
 app.command()(claims)
 app.command()(trace)
 app.command()(workbook)
+app.command()(patches)
+app.command()(saliency)
+app.command()(occlusion)
 
 
 def _show_version(wanted: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from convscope.result import plain
 
-__all__ = ["console", "print_json", "printable", "width"]
+__all__ = ["console", "print_json", "printable", "width", "wrapped"]
 
 
 def console(stderr: bool = False) -> Any:
@@ -41,3 +41,14 @@ def width() -> int:
     import shutil
 
     return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
+
+
+def wrapped(text: str) -> str:
+    """Break lines that are longer than the terminal's, the rest of each as far in as its beginning."""
+    import textwrap
+
+    lines = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines.append(textwrap.fill(line, width(), subsequent_indent=indent))
+    return "\n".join(lines)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from convscope.network import Network
     from convscope.training import Evaluation
 
-__all__ = ["evaluate"]
+__all__ = ["as_the_network_wants", "evaluate"]
 
 _MOST_CLASSES = 20  # of a confusion table that fits a terminal
 
@@ -91,7 +91,7 @@ def _open(net: Network, data: str, part: str | None, options: dict[str, Any]) ->
         raise InvalidValue(f"evaluate: {data} has no test part.")
     chosen, which = (train, "train") if test is None or part == "train" else (test, "test")
     _check_classes(net, chosen)
-    return _as_the_network_wants(net, chosen), which
+    return as_the_network_wants(net, chosen), which
 
 
 def _has_class_folders(data: str) -> bool:
@@ -117,7 +117,7 @@ def _check_classes(net: Network, data: Source) -> None:
             )
 
 
-def _as_the_network_wants(net: Network, data: Source) -> Source:
+def as_the_network_wants(net: Network, data: Source) -> Source:
     """Bring pixels from 0..1 to what the network's file says, where it says anything else."""
     rule = net.input
     if rule is None or (rule.channels != "BGR" and (rule.mean, rule.scale) in ((0.0, 1 / 255), (0, 1 / 255))):

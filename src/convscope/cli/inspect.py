@@ -136,12 +136,8 @@ class _Bar:
 
 
 def _tell(account: Inspection, output: Path | None) -> None:
-    import textwrap
+    from convscope.cli.console import printable, wrapped
 
-    from convscope.cli.console import printable, width
-
-    for paragraph in str(account).split("\n"):
-        indent = " " * (len(paragraph) - len(paragraph.lstrip()))
-        print(printable(textwrap.fill(paragraph, width(), subsequent_indent=indent)))
+    print(printable(wrapped(str(account))))
     if output is not None:
         print(f"\nWritten to {output}")

@@ -15,7 +15,6 @@ from convscope.explain.familiar import FamiliarFeature, Familiarity, NodeFamilia
 from convscope.explain.features import feature_nodes
 from convscope.explain.from_image import SeenFromImage, seen_from_image
 from convscope.explain.gradient import GradientTrace
-from convscope.explain.images import open_images
 from convscope.explain.kernel_tables import KernelTables, kernel_table
 from convscope.explain.ledgers import Ledger, LedgerEntry, ledger
 from convscope.explain.linearised import LocalKernel, local_kernel
@@ -93,7 +92,6 @@ __all__ = [
     "local_kernel",
     "maximize",
     "occlusion",
-    "open_images",
     "receptive_field",
     "roc_curve",
     "saliency",

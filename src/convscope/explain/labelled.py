@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data import Dataset, Loader, Subset
-from convscope.errors import DtypeError, InvalidValue
+from convscope.data.picture import SUFFIXES
+from convscope.errors import DtypeError, FileError, InvalidValue
 from convscope.explain.shown import shown
 from convscope.network import Network, scores_of
 from convscope.network.input import as_batch
@@ -67,6 +70,21 @@ class Images:
         """Give one image as people see it, (H, W, 3)."""
         return shown(self._net, self.one(index))
 
+    def several(self, indices: NDArray[np.int64]) -> NDArray[Any]:
+        """Give some images, (n, C, H, W), in any order."""
+        if isinstance(self._source, list | tuple):
+            return self._prepared(indices)
+        found: NDArray[Any] = self._source.batch(indices)[0]
+        return found
+
+    def label(self, index: int) -> str:
+        """Name an image: its file, else its number."""
+        if isinstance(self._source, list | tuple):
+            one = self._source[index]
+            return str(one) if isinstance(one, str | os.PathLike) else str(index)
+        path = getattr(self._source, "path", None)
+        return str(index if path is None else path(index))
+
     def _prepared(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         several = [self._source[i] for i in indices]
         return as_batch(several, self._net.input, self._net.input_shape, self._net.dtype)[0]
@@ -74,6 +92,8 @@ class Images:
 
 def as_images(net: Network, images: Any, who: str, what: str = "images", *, labels: bool = False) -> Images:
     """Take a source, a pair (x, y), a float array (N, C, H, W), or a list of what `Network.run` takes.
+
+    A folder is the list of all image files in it and in the folders within, sorted by name.
 
     Parameters
     ----------
@@ -94,6 +114,8 @@ def as_images(net: Network, images: Any, who: str, what: str = "images", *, labe
     if isinstance(images, tuple) and len(images) == 2 and isinstance(images[0], np.ndarray):
         images = Dataset(images[0], images[1], name=f"{who}: {what}")
         known = images.y
+    elif isinstance(images, str | os.PathLike):
+        name, images = Path(images).name, _files(Path(images))
     elif isinstance(images, np.ndarray):
         images = Dataset(images, np.zeros(len(images), np.int64), name=f"{who}: {what}")
     elif hasattr(images, "batch") and hasattr(images, "image_shape"):
@@ -105,8 +127,8 @@ def as_images(net: Network, images: Any, who: str, what: str = "images", *, labe
             raise InvalidValue(f"{who}: {what} must hold at least one image; got none.")
     else:
         raise DtypeError(
-            f"{who}: {what} must be a data set, a pair (x, y), a float array (N, C, H, W) or a list of "
-            f"images; got {type(images).__name__}."
+            f"{who}: {what} must be a data set, a folder, a pair (x, y), a float array (N, C, H, W) or a "
+            f"list of images; got {type(images).__name__}."
         )
     if labels:
         known = _checked_labels(net, who, what, known)
@@ -140,3 +162,17 @@ def _check_fits(net: Network, who: str, what: str, shape: tuple[int, ...], dtype
             f"{who}: {what} must have the network's shape {net.input_shape} or another that fits; got "
             f"{shape}: {error}"
         ) from error
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    found = sorted(
+        Path(place) / name
+        for place, _, names in os.walk(path)
+        for name in names
+        if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES
+    )
+    if not found:
+        raise FileError(f"{path}: there must be a folder with images; got none.")
+    return found

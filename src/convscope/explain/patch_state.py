@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from convscope.errors import FileError, InvalidValue
-from convscope.explain.images import Images
+from convscope.explain.labelled import Images
 from convscope.explain.strongest import PARTS, Strongest
 from convscope.files import atomic_path
 from convscope.network import Network
@@ -101,5 +101,5 @@ def _fingerprint(net: Network, names: Sequence[str], k: int, per_image: int, ima
     digest.update(json.dumps([list(names), k, per_image, len(images), images.name]).encode())
     for index in {0, len(images) - 1}:
         digest.update(images.label(index).encode())
-        digest.update(np.ascontiguousarray(images.batch([index])).tobytes())
+        digest.update(np.ascontiguousarray(images.one(index)).tobytes())
     return digest.hexdigest()

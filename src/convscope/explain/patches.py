@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import InvalidValue, UnknownName, nearest_names
-from convscope.explain.images import Images, open_images
+from convscope.explain.features import checked_nodes
+from convscope.explain.labelled import Images, Progress, as_images
 from convscope.explain.patch_state import PatchState
 from convscope.explain.receptive import cell_spans
 from convscope.explain.shown import shown
@@ -63,7 +64,7 @@ class TopPatches(Result):
     images: int
     per_image: int
     data: str
-    _source: Images = field(repr=False)
+    _images: Images = field(repr=False)
     _net: Network = field(repr=False)
 
     def __len__(self) -> int:
@@ -77,7 +78,7 @@ class TopPatches(Result):
         found = self.image[channel][self.image[channel] >= 0]
         if not len(found):
             return []
-        x = self._source.batch([int(i) for i in found])
+        x = self._images.several(found)
         return [_cut(image, box, 0.0) for image, box in zip(x, self.boxes[channel].tolist(), strict=False)]
 
     def pictures(self, channel: int) -> list[NDArray[np.uint8]]:
@@ -85,7 +86,7 @@ class TopPatches(Result):
         found = self.image[channel][self.image[channel] >= 0]
         if not len(found):
             return []
-        x = self._source.batch([int(i) for i in found])
+        x = self._images.several(found)
         return [
             _cut(shown(self._net, image).transpose(2, 0, 1), box, 128).transpose(1, 2, 0)
             for image, box in zip(x, self.boxes[channel].tolist(), strict=False)
@@ -93,7 +94,7 @@ class TopPatches(Result):
 
     def label(self, channel: int, rank: int) -> str:
         """Name the image of a response: its file, else its number."""
-        return self._source.label(int(self.image[channel, rank]))
+        return self._images.label(int(self.image[channel, rank]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +132,7 @@ def top_patches(
     per_image: int = 1,
     batch_size: int = 64,
     state: str | os.PathLike[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> TopPatches | PatchTables:
     """Find the k strongest responses of every channel in one pass over any number of images.
 
@@ -140,10 +141,12 @@ def top_patches(
     Parameters
     ----------
     net : Network
-    images : ndarray of shape (N, C, H, W), data set, folder or list of paths
-        See `open_images`: a folder may be larger than memory.
+    images : ndarray of shape (N, C, H, W), data set, folder or list of images
+        A folder gives every image in it and in the folders within; it may be larger than memory. Files are
+        prepared by `net.input`, arrays and data sets used untouched.
     node : str or sequence of str, optional
-        A node gives `TopPatches`; several, or None for all convolutions and dense layers, `PatchTables`.
+        A node gives `TopPatches`; several, or None for every hidden layer (after its norm and activation),
+        `PatchTables`.
     k : int
         Responses of each channel.
     per_image : int
@@ -173,27 +176,27 @@ def top_patches(
     >>> found.values.shape, found.boxes.shape, found.patches(0)[0].shape
     ((32, 4), (32, 4, 4), (1, 10, 10))
     """
-    source = open_images(net, images, "top_patches")
+    source = as_images(net, images, "top_patches")
     names = _nodes(net, node)
     k, per_image, batch_size = (
         _count(name, value)
         for name, value in (("k", k), ("per_image", per_image), ("batch_size", batch_size))
     )
     cut = up_to(net, names)
-    shape = source.batch([0]).shape[1:]
-    shapes = cut.shapes(shape)
-    empty = {name: Strongest(shapes[name][1], k, per_image) for name in names}
+    shape = source.one(0).shape
+    channels = {name: size[1] for name, size in cut.shapes(shape).items() if name in names}
     kept = PatchState(state, net, names, k, per_image, source)
     # one tuple, replaced as a whole: an interruption never sees half a batch
-    done = kept.restore(empty)
+    done = kept.restore({name: Strongest(channels[name], k, per_image) for name in names})
     try:
-        for first in range(done[1], len(source), batch_size):
-            indices = range(first, min(first + batch_size, len(source)))
-            run = cut.run(source.batch(indices), keep=names)
-            done = {name: one.joined(run[name], first) for name, one in done[0].items()}, indices.stop
+        rest = np.arange(done[1], len(source))
+        for x in source.batches(batch_size, rest) if len(rest) else ():
+            run = cut.run(x, keep=names)
+            seen = done[1] + len(x)
+            done = {name: one.joined(run[name], done[1]) for name, one in done[0].items()}, seen
             kept.save_sometimes(*done)
             if progress is not None:
-                progress(indices.stop, len(source))
+                progress(seen, len(source))
     finally:
         kept.save(*done)
     tables = tuple(_table(net, name, done[0][name], source, shape) for name in names)
@@ -221,30 +224,22 @@ def _table(net: Network, name: str, found: Strongest, source: Images, shape: tup
         images=len(source),
         per_image=found.per_image,
         data=source.name,
-        _source=source,
+        _images=source,
         _net=net,
     )
 
 
 def _nodes(net: Network, node: str | Sequence[str] | None) -> tuple[str, ...]:
+    names = checked_nodes(net, node, "top_patches")
     shapes = net.shapes()
-    if node is None:
-        kinds = ("Conv2d", "ConvTranspose2d", "Linear", "TableConv2d")
-        names = tuple(name for name, n in net.nodes.items() if n.layer.kind in kinds)
-        if not names:
-            raise InvalidValue("top_patches: the network has no convolution or dense layer; name a node.")
-        return names
-    names = (node,) if isinstance(node, str) else tuple(node)
     for name in names:
-        if name not in net.nodes:
-            raise UnknownName(f"top_patches: there is no node {name!r}; {nearest_names(name, net.nodes)}.")
-        if len(shapes[name]) not in (2, 4):
+        if len(shapes[name]) not in (2, 4) or name not in net.nodes:
             raise InvalidValue(
                 f"top_patches: a node must give maps (C, H, W) or a vector; {name!r} gives "
                 f"{shapes[name][1:]}."
             )
-    if not names or len(set(names)) != len(names):
-        raise InvalidValue("top_patches: there must be at least one node, each named once.")
+    if len(set(names)) != len(names):
+        raise InvalidValue(f"top_patches: each node must be named once; got {', '.join(names)}.")
     return names
 
 

@@ -23,8 +23,8 @@ __all__ = ["MOST_ALIKE", "Sanity", "SanityStage", "check_sanity"]
 
 Array = NDArray[Any]
 
-#: A view whose rank correlation with the one before is above this after half of the layers are random has
-#: not changed.
+#: A view whose rank correlation with the one before is above this, in the mean over the cascade, has not
+#: changed. Gradients come out near 0 and guided backpropagation near 0.8; docs/views.md has the figures.
 MOST_ALIKE = 0.5
 
 
@@ -105,11 +105,13 @@ def check_sanity(
     """
     first = np.asarray(view(net) if original is None else original)
     random = net.copy()
-    groups = _groups(net, node, stages)
     found, maps = [], [_signed(first)]
-    for layers in groups:
-        for name in layers:
-            _randomise(random, name, seed)
+    made: list[str] = []
+    for step, layers in enumerate(_groups(net, node, stages)):
+        made.extend(layers)
+        # drawn afresh at each step, so that the steps are independent: one draw may look alike by chance
+        for name in made:
+            _randomise(random, name, (seed, step))
         now = np.asarray(view(random))
         maps.append(_signed(now))
         found.append(
@@ -127,17 +129,12 @@ def check_sanity(
 def _verdict(stages: list[SanityStage]) -> tuple[bool, str]:
     if not stages:
         return False, "No layer with weights lies before it: it depends on nothing that was learned."
-    late = stages[len(stages) // 2 :]
-    rank = float(np.mean([stage.rank for stage in late]))
-    after = "after the upper half of the layers, and more, were made random"
-    if rank > MOST_ALIKE:
-        return False, (
-            f"It does not depend on what was learned: {after}, its rank correlation with the view before is "
-            f"still {rank:.2f} on average."
-        )
-    return True, (
-        f"It depends on what was learned: {after}, its rank correlation with the view before is only "
-        f"{rank:.2f} on average."
+    rank = float(np.mean([stage.rank for stage in stages]))
+    depends = rank <= MOST_ALIKE
+    return depends, (
+        f"It {'depends' if depends else 'does not depend'} on what was learned: over the cascade its "
+        f"rank correlation with the view before is {rank:.2f} on average (1 is the same, 0 unlike; the "
+        f"limit is {MOST_ALIKE})."
     )
 
 
@@ -152,14 +149,14 @@ def _groups(net: Network, node: str, stages: int) -> list[tuple[str, ...]]:
     return [tuple(str(name) for name in part) for part in parts]
 
 
-def _randomise(net: Network, name: str, seed: int) -> None:
+def _randomise(net: Network, name: str, seed: tuple[int, int]) -> None:
     """Replace a layer's parameters by those it might have before training."""
     layer = net.nodes[name].layer
     for key, array in layer.parameters.items():
         if array.ndim < 2:
             array[...] = 1 if layer.statistics and key == "weight" else 0
             continue
-        rng = np.random.default_rng((seed, zlib.crc32(f"{name}.{key}".encode())))
+        rng = np.random.default_rng((*seed, zlib.crc32(f"{name}.{key}".encode())))
         fan_in = int(np.prod(array.shape[1:]))
         array[...] = rng.normal(0, np.sqrt(2 / fan_in), array.shape)
     for key, array in layer.statistics.items():
