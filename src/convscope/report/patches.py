@@ -73,9 +73,9 @@ def _caption(found: TopPatches, shown: int, active: int) -> list[str]:
     return [
         (
             f"Channels shown: {which}. In the brackets the channel, beside it its largest response. Each "
-            f"square has up to {found.values.shape[1]} patches, the strongest at the top left, at most {each} "
-            f"from an image; each is the exact receptive field, {found.size[0]} x {found.size[1]} pixels, "
-            "in the image's own colours; grey lies beyond the image."
+            f"square has up to {found.values.shape[1]} patches, the strongest at the top left, at most "
+            f"{each} from an image; each is the exact receptive field, {found.size[0]} x {found.size[1]} "
+            "pixels, in the image's own colours; grey lies beyond the image."
         ),
         f"How far to trust it: {TRUST['patches']}",
     ]
