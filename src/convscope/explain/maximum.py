@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from convscope.data.source import check_whole
 from convscope.errors import DtypeError, InvalidValue, UnknownName, nearest_names
-from convscope.explain.images import open_images
-from convscope.explain.labelled import Progress
+from convscope.explain.labelled import Progress, as_images
 from convscope.explain.naming import maker_of, name_of
 from convscope.explain.painting import Canvas, Sampler
 from convscope.explain.shown import shown
@@ -377,13 +376,13 @@ def _largest_real(net: Network, part: Network, goal: _Goal, images: Any) -> _Rea
     """Find the largest cell of the channel, or the largest score, on real images."""
     if images is None:
         return _Real()
-    source = open_images(net, images, "maximize")
-    best, which = -np.inf, 0
-    for begin in range(0, len(source), 64):
-        x = source.batch(range(begin, min(begin + 64, len(source))))
+    source = as_images(net, images, "maximize")
+    best, which, begin = -np.inf, 0, 0
+    for x in source.batches():
         values = part.run(x, keep=(goal.node,))[goal.node][:, goal.place[0]].reshape(len(x), -1).max(axis=1)
         if values.max() > best:
             best, which = float(values.max()), begin + int(values.argmax())
+        begin += len(x)
     return _Real(best, source.label(which), len(source))
 
 

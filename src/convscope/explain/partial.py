@@ -83,5 +83,6 @@ class Tail:
             random=None,
             algorithm=algorithm,
             workspace=None,
+            keep_caches=False,
         )
         return found[wanted]
