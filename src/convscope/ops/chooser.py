@@ -2,7 +2,7 @@
 
     CONVSCOPE_CORE     reference | native: use this one; not being able to is an error
     CONVSCOPE_ISA      v2 | v3 | v4 (x86-64 levels): use no more than this instruction set
-    CONVSCOPE_THREADS  number of threads of the compiled core
+    CONVSCOPE_THREADS  number of threads of the compiled core (OMP_NUM_THREADS is an upper limit without it)
 
 A core is a module that defines the ops under their public names. `get(name)`
 gives the function of the active core; an op the compiled core lacks is the
@@ -145,7 +145,11 @@ def get_threads() -> int:
 
 
 def default_threads() -> int:
-    """Give CONVSCOPE_THREADS or, without it, the smaller of the affinity mask and the cgroup's quota."""
+    """Give CONVSCOPE_THREADS or, without it, the smaller of the affinity mask and the cgroup's quota.
+
+    OMP_NUM_THREADS is an upper limit: joblib sets it in its workers, so that together they have as many
+    threads as there are processors.
+    """
     asked = os.environ.get("CONVSCOPE_THREADS", "").strip()
     if asked:
         if not asked.isdecimal() or not 1 <= int(asked) <= MOST_THREADS:
@@ -154,7 +158,9 @@ def default_threads() -> int:
             )
         return int(asked)
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(affinity, _cgroup_quota(), MOST_THREADS))
+    shared = os.environ.get("OMP_NUM_THREADS", "").strip()
+    share = int(shared) if shared.isdecimal() and int(shared) else MOST_THREADS
+    return max(1, min(affinity, _cgroup_quota(), share, MOST_THREADS))
 
 
 def _cgroup_quota() -> int:

@@ -16,7 +16,6 @@ import numpy as np
 from convscope import _core
 from convscope.errors import InvalidValue
 from convscope.geometry import pool_output_size
-from convscope.ops import reference
 from convscope.ops.memory import Array
 
 Pair = tuple[int, int]
@@ -468,6 +467,8 @@ def relu_grad(grad: Array, y: Array, *, out: Array | None = None) -> Array:
 def add(*xs: Array, rectify: bool = False, out: Array | None = None) -> Array:
     """See `convscope.ops.add`."""
     if len(xs) == 1:
+        from convscope.ops import reference
+
         return reference.add(*xs, rectify=rectify, out=out)
     y, total = _like(xs[0], out), _channels_last(xs[0])
     for place, x in enumerate(xs[1:], 2):
@@ -498,6 +499,8 @@ def sgd_step(
 ) -> None:
     """See `convscope.ops.sgd_step`."""
     if not (weight.flags.c_contiguous and (velocity is None or velocity.flags.c_contiguous)):
+        from convscope.ops import reference
+
         settings = {"rate": rate, "momentum": momentum, "decay": decay}
         reference.sgd_step(weight, grad, velocity, nesterov=nesterov, **settings)
         return
@@ -520,6 +523,8 @@ def adam_step(
 ) -> None:
     """See `convscope.ops.adam_step`."""
     if not all(array.flags.c_contiguous for array in (weight, first, second)):
+        from convscope.ops import reference
+
         reference.adam_step(
             weight, grad, first, second,
             rate=rate, beta1=beta1, beta2=beta2, eps=eps, step=step, decay=decay, shrink=shrink,

@@ -1,0 +1,187 @@
+"""A training step (forward, backward, SGD with momentum) against PyTorch, and the memory of the process.
+
+    python benchmarks/bench_training.py             LeNet-5, a small CNN, ResNet-18 on 32x32; 1, 2 threads
+    python benchmarks/bench_training.py --compile   torch.compile besides (it needs a C++ compiler)
+    python benchmarks/bench_training.py --memory    largest resident memory of a process of four steps
+
+PyTorch trains the same network (`to_torch`) with the same weights, in both memory layouts; turn by turn in
+one process, medians. The error is that of the first step's weight gradients against float64, over the
+largest gradient of the weight, on eight images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+import convscope as cs
+from convscope.layers import Flatten, MaxPool2d, ReLU
+from convscope.models import Builder, batch_norm, conv2d, linear
+from convscope.network import Workspace
+from convscope.training.losses import cross_entropy
+
+RATE, MOMENTUM = 0.01, 0.9
+
+
+def small() -> cs.Network:
+    """Two 3x3 convolutions of 32, two of 64, each with batch norm; max pooling after each pair."""
+    build = Builder((3, 32, 32), seed=0)
+    x = "input"
+    for i, filters in enumerate((32, 32, 64, 64)):
+        x = build.add(f"conv{i}", conv2d(filters, 3, padding=1, bias=False), x)
+        x = build.add(f"relu{i}", ReLU(), build.add(f"bn{i}", batch_norm(), x))
+        if i % 2:
+            x = build.add(f"pool{i}", MaxPool2d(2), x)
+    build.add("fc", linear(10), build.add("flatten", Flatten(), x))
+    return build.network()
+
+
+NETWORKS: dict[str, tuple[Callable[[], cs.Network], int]] = {
+    "lenet5": (cs.models.lenet5, 64),
+    "small": (small, 128),
+    "resnet18": (lambda: cs.models.resnet18("cifar"), 64),
+}
+
+
+def batch_of(net: cs.Network, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Give images and labels."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((count, *net.input_shape)).astype(net.dtype)
+    return x, rng.integers(0, 10, count)
+
+
+def own_step(net: cs.Network, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
+    """Give the step that `fit` takes."""
+    optimizer = cs.SGD(RATE, momentum=MOMENTUM)
+    memory, workspace = optimizer.start(net.parameters), Workspace()
+    joined = net.joined(net.outputs[0])
+
+    def step() -> None:
+        run = joined.run(x, keep="gradients", training=True, workspace=workspace)
+        _, gradient = cross_entropy(run.output, y)
+        found = joined.backward(run, {net.outputs[0]: gradient}, inputs=False, consume=True)
+        optimizer.step(net.parameters, found.parameters, memory, RATE)
+        net.statistics.update(run.statistics)
+
+    return step
+
+
+def torch_step(
+    net: cs.Network, x: np.ndarray, y: np.ndarray, last: bool, compiled: bool
+) -> Callable[[], None]:
+    """Give PyTorch's step."""
+    import torch
+
+    layout = torch.channels_last if last else torch.contiguous_format
+    module = cs.to_torch(net).train().to(memory_format=layout)
+    images, labels = torch.from_numpy(x).contiguous(memory_format=layout), torch.from_numpy(y)
+    optimizer = torch.optim.SGD(module.parameters(), lr=RATE, momentum=MOMENTUM)
+    run = torch.compile(module) if compiled else module
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(run(images), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def error(net: cs.Network, x: np.ndarray, y: np.ndarray) -> float:
+    """Compare the weight gradients with float64."""
+    found = []
+    for dtype in (np.float32, np.float64):
+        copy = net.astype(dtype)
+        run = copy.run(x.astype(dtype), training=True)
+        _, gradient = cross_entropy(run.output, y)
+        found.append(copy.backward(run, {net.outputs[0]: gradient}, inputs=False).parameters)
+    single, double = found
+    return max(
+        float(np.abs(single[name] - g).max() / np.abs(g).max())
+        for name, g in double.items()
+        if name.endswith("weight")
+    )
+
+
+def measure(name: str, threads: int, rounds: int, compiled: bool) -> None:
+    """Print a row."""
+    import torch
+
+    from contestants import race
+
+    cs.set_threads(threads)
+    torch.set_num_threads(threads)
+    make, count = NETWORKS[name]
+    x, y = batch_of(make(), count)
+    calls: dict[str, Callable[[], object]] = {
+        "convscope": own_step(make(), x, y),
+        "torch": torch_step(make(), x, y),
+        "torch-last": torch_step(make(), x, y, last=True),
+    }
+    if compiled:
+        calls["torch-compiled"] = torch_step(make(), x, y, last=True, compiled=True)
+    seconds = race(calls, rounds)
+    ratio = min(some for own, some in seconds.items() if own != "convscope") / seconds["convscope"]
+    times = " ".join(f"{own} {some * 1e3:.4g}" for own, some in seconds.items())
+    largest = error(make(), x[:8], y[:8])
+    print(
+        f"{name:<9} batch {count:<4} T {threads}  ratio {ratio:.2f}   ms: {times}   error {largest:.0e}",
+        flush=True,
+    )
+
+
+def peak(who: str, name: str) -> None:
+    """Take four steps and print the largest resident memory in MB (in a process of its own)."""
+    make, count = NETWORKS[name]
+    net = make()
+    x, y = batch_of(net, count)
+    step = own_step(net, x, y) if who == "convscope" else torch_step(net, x, y, last=who == "torch-last")
+    del net  # PyTorch has its own copy
+    for _ in range(4):
+        step()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+def in_process(*arguments: str) -> float:
+    """Run this file anew; give the number it prints."""
+    command = [sys.executable, __file__, *arguments]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", default=",".join(NETWORKS))
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--memory", action="store_true")
+    parser.add_argument("--cpu-time", action="store_true", help="processor time of one thread")
+    parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
+    wanted = parser.parse_args()
+    if wanted.peak:
+        return peak(*wanted.peak)
+    names = wanted.networks.split(",")
+    if wanted.memory:
+        for name in names:
+            found = {who: in_process("--peak", who, name) for who in ("convscope", "torch", "torch-last")}
+            share = found["convscope"] / min(found["torch"], found["torch-last"])
+            print(f"{name:<9} MB: {found}   share {share:.2f}", flush=True)
+        return None
+    if wanted.cpu_time:
+        from contestants import Clock
+
+        Clock.read = staticmethod(time.thread_time)
+    for threads in map(int, wanted.threads.split(",")):
+        for name in names:
+            measure(name, threads, wanted.rounds, wanted.compile)
+    return None
+
+
+if __name__ == "__main__":
+    main()
