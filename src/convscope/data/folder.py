@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convscope.data.dataset import as_indices
-from convscope.data.picture import RESIZES, SUFFIXES, Form, Header, decode, read_header
+from convscope.data.picture import RESIZES, SUFFIXES, Form, decode, read_header
+from convscope.data.png import Header
 from convscope.data.source import Subset, check_whole, describe, split
 from convscope.errors import FileError, InvalidValue, nearest_names
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.data.png import Header, plain_png_header
 from convscope.errors import ConvscopeError, FileError
 from convscope.pictures import centre_box, orientation, resampling, upright
 
-__all__ = ["RESIZES", "SUFFIXES", "Form", "Header", "decode", "read_header"]
+__all__ = ["RESIZES", "SUFFIXES", "Form", "decode", "read_header"]
 
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
@@ -37,14 +38,6 @@ class Form:
     resize: str = "bilinear"
 
 
-@dataclass(frozen=True)
-class Header:
-    """What a file says of its image: `size` (height, width) as it is seen, and whether it is grey."""
-
-    size: tuple[int, int]
-    grey: bool
-
-
 def read_header(file: str, pixel_limit: int) -> Header:
     """Read what an image file says of itself; no pixel is decoded.
 
@@ -53,6 +46,9 @@ def read_header(file: str, pixel_limit: int) -> Header:
     FileError
         If the file cannot be read, is no image, or announces more than `pixel_limit` pixels.
     """
+    quick = plain_png_header(file)
+    if quick is not None and quick.size[0] * quick.size[1] <= pixel_limit:
+        return quick
     with _opened(file, pixel_limit) as picture:
         width, height = picture.size
         if orientation(picture) >= 5:  # to be turned by a quarter
