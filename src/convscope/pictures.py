@@ -10,6 +10,8 @@ from typing import Any
 __all__ = ["centre_box", "orientation", "resampling", "upright"]
 
 _ORIENTATION = 0x0112  # the tag of EXIF
+# where Pillow keeps what a file says of it, apart from a TIFF's own tags
+_TAGS = ("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp")
 _METHODS = {
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
@@ -36,6 +38,9 @@ def orientation(picture: Any) -> int:
 
 def upright(picture: Any) -> tuple[Any, bool]:
     """Turn a PIL image as its orientation tag says, and say whether that did anything."""
+    picture.load()
+    if not hasattr(picture, "tag_v2") and not any(key in picture.info for key in _TAGS):
+        return picture, False  # asking for tags that are not there costs a tenth of decoding a small image
     method = _METHODS.get(orientation(picture))
     if method is None:
         return picture, False
