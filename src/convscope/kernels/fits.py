@@ -129,13 +129,13 @@ def refine(
     A step that explains less is not taken and damps the next one.
     """
     lower, upper = model.lower[:, None], model.upper[:, None]
-    parameters = np.clip(start, lower, upper)
+    parameters = _kept(start.copy(), lower, upper)
     basis = model.basis(x, y, parameters)
     amplitudes, explained = project(basis, columns)
     damping = np.full(columns.shape[1], 1e-2, np.float32)
     for _ in range(steps):
         step = _gauss_newton(model, x, y, columns, parameters, basis, amplitudes, damping)
-        trial = np.clip(parameters + step, lower, upper)
+        trial = _kept(np.add(parameters, step, out=step), lower, upper)
         trial_basis = model.basis(x, y, trial)
         trial_amplitudes, trial_explained = project(trial_basis, columns)
         better = trial_explained > explained
@@ -153,7 +153,21 @@ def project(basis: list[Array], columns: Array) -> tuple[Array, Array]:
     gram = [[_dot(a, b) for b in basis[: i + 1]] for i, a in enumerate(basis)]
     right = [_dot(a, columns) for a in basis]
     solution = np.stack(_solve(gram, right, np.float32(1e-6)))
-    return solution, sum(s * r for s, r in zip(solution, right, strict=True))
+    return solution, _combined(solution, right)
+
+
+def _kept(values: Array, lower: Array | float, upper: Array | float) -> Array:
+    """Keep to limits, in place."""
+    np.maximum(values, lower, out=values)
+    return np.minimum(values, upper, out=values)
+
+
+def _combined(amplitudes: Array | list[Array], basis: list[Array]) -> Array:
+    """Give the sum of amplitudes times basis, with no array more than it takes."""
+    total = amplitudes[0] * basis[0]
+    for amplitude, part in zip(amplitudes[1:], basis[1:], strict=True):
+        total += amplitude * part
+    return total
 
 
 def _gauss_newton(
@@ -167,7 +181,7 @@ def _gauss_newton(
     damping: Array,
 ) -> Array:
     """One step of the non-linear parameters, shape (P, N)."""
-    value = sum(a * b for a, b in zip(amplitudes, basis, strict=True))
+    value = _combined(amplitudes, basis)
     residual = columns - value
     delta = np.float32(2e-3)
     jacobian = list(basis)
@@ -175,14 +189,16 @@ def _gauss_newton(
         moved = parameters.copy()
         moved[i] += delta
         shifted = model.basis(x, y, moved)
-        change = sum(a * b for a, b in zip(amplitudes, shifted, strict=True))
-        jacobian.append((change - value) / delta)
+        change = _combined(amplitudes, shifted)
+        change -= value
+        change /= delta
+        jacobian.append(change)
     gram = [[_dot(a, b) for b in jacobian[: i + 1]] for i, a in enumerate(jacobian)]
     for i, row in enumerate(gram):
         row[i] = row[i] * (1 + damping)
     solution = _solve(gram, [_dot(a, residual) for a in jacobian], np.float32(1e-6))
     step = np.stack(solution[len(basis) :])
-    return np.asarray(np.clip(step, -0.5, 0.5))
+    return _kept(step, -0.5, 0.5)
 
 
 def _dot(a: Array, b: Array) -> Array:

@@ -125,17 +125,30 @@ def _blob(x: Array, y: Array, p: Array) -> list[Array]:
 
 def _round(x: Array, y: Array, p: Array) -> tuple[Array, Array, Array]:
     inverse = np.exp(-p[0])
-    s, t = (x - p[1]) * inverse, (y - p[2]) * inverse
-    return s, t, np.exp(-0.5 * (s * s + t * t))
+    s, t = x - p[1], y - p[2]
+    s *= inverse
+    t *= inverse
+    return s, t, _bell(s, t.copy())
+
+
+def _bell(s: Array, t: Array) -> Array:
+    """exp(-(s^2 + t^2) / 2), written over `t`: the arrays are many, and each new one costs memory traffic."""
+    t *= t
+    t += s * s
+    t *= -0.5
+    return np.exp(t, out=t)
 
 
 def _across(x: Array, y: Array, p: Array) -> tuple[Array, Array]:
     """Give u / su and the elongated envelope; parameters log su, log sv, phi, cx, cy."""
     cos, sin = np.cos(p[2]), np.sin(p[2])
     dx, dy = x - p[3], y - p[4]
-    s = (dx * cos + dy * sin) * np.exp(-p[0])
-    t = (dy * cos - dx * sin) * np.exp(-p[1])
-    return s, np.exp(-0.5 * (s * s + t * t))
+    s, t = dx * cos, dy * cos
+    s += np.multiply(dy, sin, out=dy)
+    t -= np.multiply(dx, sin, out=dx)
+    s *= np.exp(-p[0])
+    t *= np.exp(-p[1])
+    return s, _bell(s, t)
 
 
 def _hermite(order: int) -> Basis:
@@ -143,16 +156,24 @@ def _hermite(order: int) -> Basis:
 
     def basis(x: Array, y: Array, p: Array) -> list[Array]:
         s, envelope = _across(x, y, p)
-        q = s * s
         if order == 0:
             return [envelope]
         if order == 1:
-            return [s * envelope]
+            s *= envelope
+            return [s]
+        q = s * s
         if order == 2:
-            return [(1 - q) * envelope]
-        if order == 3:
-            return [s * (3 - q) * envelope]
-        return [(q * q - 6 * q + 3) * envelope]
+            np.subtract(1, q, out=q)
+        elif order == 3:
+            np.subtract(3, q, out=q)
+            q *= s
+        else:
+            square = q * q
+            q *= 6
+            q = np.subtract(square, q, out=square)
+            q += 3
+        q *= envelope
+        return [q]
 
     return basis
 
@@ -217,12 +238,17 @@ def _gabor(x: Array, y: Array, p: Array) -> list[Array]:
     """Cosine and sine under an elongated Gaussian; log wavelength, log s, log sv/su, phi, cx, cy."""
     cos, sin = np.cos(p[3]), np.sin(p[3])
     dx, dy = x - p[4], y - p[5]
-    u, v = dx * cos + dy * sin, dy * cos - dx * sin
+    u, v = dx * cos, dy * cos
+    u += np.multiply(dy, sin, out=dy)
+    v -= np.multiply(dx, sin, out=dx)
     inverse = np.exp(-p[1])
-    s, t = u * inverse, v * (inverse * np.exp(-p[2]))
-    envelope = np.exp(-0.5 * (s * s + t * t))
-    carrier = u * (np.float32(2 * np.pi) * np.exp(-p[0]))
-    return [np.cos(carrier) * envelope, np.sin(carrier) * envelope]
+    v *= inverse * np.exp(-p[2])
+    envelope = _bell(np.multiply(u, inverse, out=dy), v)
+    u *= np.float32(2 * np.pi) * np.exp(-p[0])
+    even, odd = np.cos(u, out=dx), np.sin(u, out=u)
+    even *= envelope
+    odd *= envelope
+    return [even, odd]
 
 
 def _gabor_in_the_middle(x: Array, y: Array, p: Array) -> list[Array]:
