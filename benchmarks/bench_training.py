@@ -73,7 +73,7 @@ def own_step(net: cs.Network, x: np.ndarray, y: np.ndarray) -> Callable[[], None
 
 
 def torch_step(
-    net: cs.Network, x: np.ndarray, y: np.ndarray, last: bool, compiled: bool
+    net: cs.Network, x: np.ndarray, y: np.ndarray, last: bool = False, compiled: bool = False
 ) -> Callable[[], None]:
     """Give PyTorch's step."""
     import torch
