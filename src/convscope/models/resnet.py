@@ -71,7 +71,8 @@ def small_resnet(
         At least 2x2 pixels.
     num_classes : int
     width : int
-        Filters of the first block, an even number.
+        Filters of the first block, an even number. Half the width is a quarter of the multiply-adds: at
+        28x28 pixels 37.4 million with 64, 9.4 million with 32.
     seed : int
         Of the drawn weights.
 
