@@ -31,10 +31,13 @@ def ledger(
     open_network: OpenNetwork,
 ) -> None:
     """Show which input channels made a value, each one's exact part, the strongest first."""
-    from convscope.cli.console import print_json, printable
+    from convscope.cli.console import console, print_json, printable
     from convscope.explain import ledger as written
 
-    result = written(open_network(model), image, at, names=names)
+    net = open_network(model)
+    # the first look at a size of kernel computes what random ones score, which takes seconds
+    with console(stderr=True).status("adding up the parts and naming the channels"):
+        result = written(net, image, at, names=names)
     if output is not None:
         result.save(output)
     if json:
