@@ -139,6 +139,22 @@ def test_a_fused_network_is_read_only_and_for_inference() -> None:
     assert np.abs(fused.predict(x) - before).max() > 1e-6
 
 
+def test_a_fused_network_can_be_taken_apart_and_saved(tmp_path) -> None:
+    net = everything("float32")
+    fused, x = net.fused(), images(net, 2)
+    parted = fused.parted()
+    assert parted.nodes["relu2"].inputs == ("relu2/sum",)
+    assert {"Conv2d", "Add", "ReLU", "Linear"} <= {node.layer.kind for node in parted.nodes.values()}
+    found = parted.run(x)
+    for name, array in fused.run(x).items():
+        np.testing.assert_allclose(array, found[name], rtol=1e-4, atol=1e-5, err_msg=name)
+    parted.backward(found, {"probabilities": np.ones_like(found.output)})
+    assert net.parted() is net
+    cs.save(fused, tmp_path / "fused.onnx")
+    again = cs.load(tmp_path / "fused.onnx")
+    np.testing.assert_allclose(again.predict(x), net.predict(x), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", [*everything().parameters, *everything().statistics])
 def test_a_change_of_one_value_in_place_is_seen(name: str) -> None:
     net = everything()

@@ -83,6 +83,7 @@ def write_network(net: Network) -> Any:
     """
     from onnx import helper
 
+    net = net.parted()
     graph = GraphWriter(net)
     for node in net.nodes.values():
         if node.layer.kind not in WRITERS:

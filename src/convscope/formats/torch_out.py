@@ -44,6 +44,7 @@ def to_torch(net: Network) -> Any:
     >>> sorted(module.state_dict())[:2]
     ['conv1.bias', 'conv1.weight']
     """
+    net = net.parted()
     unknown = {node.layer.kind: node.name for node in net.nodes.values() if node.layer.kind not in WRITERS}
     if unknown:
         listed = ", ".join(f"{kind} in {name!r}" for kind, name in unknown.items())

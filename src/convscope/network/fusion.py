@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +29,10 @@ from convscope.layers import (
     Linear,
 )
 from convscope.layers.base import Array, Shape
-from convscope.layers.fused import FusedConv2d, FusedLinear, activation_of
+from convscope.layers.fused import Fused, FusedConv2d, FusedLinear, activation_of
 from convscope.network.graph import Node
 
-__all__ = ["frozen", "fused_nodes"]
+__all__ = ["frozen", "fused_nodes", "parted_nodes"]
 
 
 def fused_nodes(nodes: Mapping[str, Node], outputs: Sequence[str], shapes: Mapping[str, Shape]) -> list[Node]:
@@ -178,3 +178,24 @@ def frozen(node: Node) -> Node:
             arrays[name] = array.copy(order="K")
             arrays[name].flags.writeable = False
     return Node(node.name, layer, node.inputs)
+
+
+def parted_nodes(nodes: Mapping[str, Node]) -> Iterator[Node]:
+    """Take fused nodes apart again: the last part keeps the name, those before it get names of their own."""
+    for node in nodes.values():
+        layer = node.layer
+        if not isinstance(layer, Fused):
+            yield node
+            continue
+        parts: list[tuple[str, Layer]] = [("inner", layer.inner)]
+        if isinstance(layer, FusedConv2d) and layer.residual:
+            parts.append(("sum", Add()))
+        if layer.after is not None:
+            parts.append(("activation", layer.after))
+        inputs: tuple[str, ...] = node.inputs[:1]
+        for place, (part, each) in enumerate(parts, 1):
+            name = node.name if place == len(parts) else f"{node.name}/{part}"
+            if part == "sum":
+                inputs = (*inputs, node.inputs[1])
+            yield Node(name, each, inputs)
+            inputs = (name,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from operator import is_
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from convscope.errors import DtypeError, InvalidValue, UnknownName, nearest_name
 from convscope.layers.base import Array, Shape
 from convscope.network import passes
 from convscope.network.activations import Activations, Gradients
-from convscope.network.fusion import frozen, fused_nodes
+from convscope.network.fusion import frozen, fused_nodes, parted_nodes
 from convscope.network.graph import Node, check_outputs, ordered, shapes_of
 from convscope.network.input import ImageInput, as_batch
 from convscope.network.joining import joined_nodes
@@ -312,6 +313,16 @@ class Network:
         """
         nodes = fused_nodes(self._nodes, self.outputs, self._shapes)
         return self._with(frozen(node) for node in nodes)
+
+    def parted(self) -> Network:
+        """Give a network of plain layers with the same arrays: what `fused` joined is taken apart again.
+
+        Batch norms stay folded. Files, and whoever needs gradients or single steps, want it so; a network
+        that was never fused is given as it is.
+        """
+        nodes = [*parted_nodes(self._nodes)]
+        same = len(nodes) == len(self._nodes) and all(map(is_, nodes, self._nodes.values()))
+        return self if same else self._with(nodes)
 
     def joined(self, output: str) -> Network:
         """Give a network for training that ends at `output`, with the very arrays of this one.
