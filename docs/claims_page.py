@@ -53,7 +53,7 @@ def page(claims: list[Claim], given: bool) -> str:
         count=len(claims),
         options=" --data FOLDER" if given else "",
         version=cs.__version__,
-        core=cs.core(),
+        core=f"{cs.core().name} core, {cs.core().isa}",
         counts="Of these: "
         + ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
         + ".",

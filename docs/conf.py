@@ -18,7 +18,7 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 
 # in the docstrings a single backtick is code
 default_role = "literal"
-autodoc_default_options = {"members": True, "imported-members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True, "imported-members": True}
 autodoc_member_order = "groupwise"
 # the types stand in the docstrings, with shapes and units
 autodoc_typehints = "none"
@@ -36,8 +36,8 @@ html_title = f"convscope {__version__}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
-# the address of the page's own source is nobody's business offline
 html_show_sourcelink = False
+html_show_copyright = False
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#2166ac", "color-brand-content": "#2166ac"},
     "dark_css_variables": {"color-brand-primary": "#92c5de", "color-brand-content": "#92c5de"},
@@ -52,6 +52,12 @@ def escape_bars(app: Any, what: str, name: str, obj: Any, options: Any, lines: l
             lines[i] = "".join(p if p.startswith("`") else p.replace("|", r"\|") for p in parts)
 
 
+def trim_code(app: Any, name: str, source: list[str]) -> None:
+    """Drop the empty line that ends a block of code for the doctests."""
+    source[0] = source[0].replace("\n\n```\n", "\n```\n")
+
+
 def setup(app: Any) -> None:
     """Connect the above."""
+    app.connect("source-read", trim_code)
     app.connect("autodoc-process-docstring", escape_bars)

@@ -88,5 +88,10 @@ def _account(done: list[Claim]) -> Claims:
     from convscope.claims import Claims
     from convscope.ops import core
 
-    made = {"convscope": __version__, "core": str(core()), "date": datetime.date.today().isoformat()}
+    chosen = core()
+    made = {
+        "convscope": __version__,
+        "core": f"{chosen.name} {chosen.isa}",
+        "date": datetime.date.today().isoformat(),
+    }
     return Claims(tuple(done), made)

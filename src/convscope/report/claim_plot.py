@@ -51,10 +51,25 @@ def claim_figure(claim: Claim) -> Any:
     from matplotlib.figure import Figure
 
     count = len(claim.picture)
-    figure = Figure(figsize=(4.6 * count + 0.4, 3.7), layout="constrained")
+    figure = Figure(figsize=_size(claim), layout="constrained")
     for ax, panel in zip(np.atleast_1d(figure.subplots(1, count)), claim.picture, strict=True):
         _draw(panel, ax)
     return figure
+
+
+def _size(claim: Claim) -> tuple[float, float]:
+    """Give width and height in inches; a lone panel of pictures is as high as its rows need."""
+    count, first = len(claim.picture), claim.picture[0]
+    if count > 1 or not isinstance(first, Images):
+        return 4.6 * count + 0.4, 3.7
+    across = _across(first)
+    shape = max(array.shape[0] / array.shape[1] for array in first.images.values())
+    rows = math.ceil(len(first.images) / across)
+    return 7.0, float(np.clip(rows * (7.0 / across * 0.94 * shape + 0.25) + 0.6, 2.0, 8.0))
+
+
+def _across(panel: Images) -> int:
+    return min(len(panel.images), math.ceil(math.sqrt(len(panel.images) * 1.6)))
 
 
 def _draw(panel: Panel, ax: Any) -> None:
@@ -109,8 +124,7 @@ def _curves(panel: Curves, ax: Any) -> None:
 def _images(panel: Images, ax: Any) -> None:
     """Set small pictures in a grid within the Axes, and say below how they were scaled."""
     ax.set_axis_off()
-    count = len(panel.images)
-    across = min(count, math.ceil(math.sqrt(count * 1.6)))
+    count, across = len(panel.images), _across(panel)
     down = math.ceil(count / across)
     arrays = [a for a in panel.images.values() if a.ndim == 2]
     for i, (name, array) in enumerate(panel.images.items()):
