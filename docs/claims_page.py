@@ -54,9 +54,7 @@ def page(claims: list[Claim], given: bool) -> str:
         options=" --data FOLDER" if given else "",
         version=cs.__version__,
         core=f"{cs.core().name} core, {cs.core().isa}",
-        counts="Of these: "
-        + ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-        + ".",
+        counts=", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count),
     )
     rows = [f"| [{c.id}](#{c.id}) | {_text(c.statement)} | {c.verdict} |" for c in claims]
     return head + "\n".join(rows) + "\n\n" + "\n".join(_section(claim) for claim in claims)

@@ -51,7 +51,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(random.integers(0, 256, (40, 40, 3), np.uint8)).save(tmp_path / "photo.png")
     for kind in ("cat", "dog"):
         (tmp_path / "pictures" / kind).mkdir(parents=True)
-        for i in range(12):
+        for i in range(40):
             pixels = random.integers(0, 256, (16, 16, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / "pictures" / kind / f"{i}.png")
     monkeypatch.chdir(tmp_path)

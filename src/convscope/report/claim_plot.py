@@ -61,7 +61,7 @@ def _size(claim: Claim) -> tuple[float, float]:
     """Give width and height in inches; a lone panel of pictures is as high as its rows need."""
     count, first = len(claim.picture), claim.picture[0]
     if count > 1 or not isinstance(first, Images):
-        return 4.6 * count + 0.4, 3.7
+        return 3.8 * count + 0.6, 3.4
     across = _across(first)
     shape = max(array.shape[0] / array.shape[1] for array in first.images.values())
     rows = math.ceil(len(first.images) / across)
@@ -108,6 +108,9 @@ def _bars(panel: Bars, ax: Any) -> None:
     else:
         ax.set_xticks(places, names)
         ax.set_ylabel(panel.unit, fontsize=8)
+    if not any(np.any(np.asarray(values)) for values in panel.series.values()):
+        (ax.set_xlim if lying else ax.set_ylim)(0, 1)
+        return
     ax.margins(**{"x" if lying else "y": 0.12})
 
 

@@ -22,8 +22,8 @@ def told(value: Any) -> str:
 
     Examples
     --------
-    >>> told([1, 0.123456, True, "x"]), told(34944)
-    ('1, 0.1235, yes, x', '34,944')
+    >>> told([1, 0.123456, True, "x", ""]), told(34944)
+    ('1, 0.1235, yes, x, –', '34,944')
     """
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -33,7 +33,7 @@ def told(value: Any) -> str:
         return number(value)
     if isinstance(value, list):
         return ", ".join(f"({told(item)})" if isinstance(item, list) else told(item) for item in value)
-    return str(value)
+    return str(value) or "–"
 
 
 @renders("Claim", "text")
