@@ -91,6 +91,17 @@ class Browser:
         """Give the value of a JavaScript expression on the page."""
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
+    def faults(self) -> list[dict[str, Any]]:
+        """Let axe-core judge how the page serves those who do not see it or use no mouse."""
+        import axe_core_python
+
+        self.evaluate((Path(axe_core_python.__file__).parent / "axe.min.js").read_text("utf-8"))
+        run = "axe.run({resultTypes: ['violations']}).then(found => JSON.stringify(found.violations.map("
+        run += "v => ({id: v.id, impact: v.impact, first: v.nodes[0].html.slice(0, 200)}))))"
+        answer = self.call("Runtime.evaluate", expression=run, awaitPromise=True, returnByValue=True)
+        found: list[dict[str, Any]] = json.loads(answer["result"]["value"])
+        return found
+
     def screenshot(self, path: Path) -> None:
         """Write the whole page as a PNG file."""
         data = self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]

@@ -82,6 +82,16 @@ def test_every_file_of_weights_and_every_run(tmp_path: Path) -> None:
     run = train(Recipe("lines", images=100, epochs=1, batch_size=20), tmp_path / "run")
     for source in (run, tmp_path / "run"):
         assert "trained for 1 epoch" in cs.inspect(source).words[0]
+    account = cs.inspect(run, images=cs.data.lines(n=40, seed=9), reference=cs.data.lines(n=60, seed=5))
+    assert account.baseline is not None
+    assert account.evolution.epochs == (0, 1)
+    assert 0 <= account.familiarity.curve.area <= 1
+    page = pages(account, tmp_path)
+    for name in ("learning", "evolution", "familiarity", "baseline"):
+        assert f'id="{name}"' in page
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert told["evolution"]["epochs"] == [0, 1]
+    assert told["familiarity"]["area"] == account.familiarity.curve.area
 
 
 def test_one_node_and_no_convolution(tmp_path: Path) -> None:

@@ -43,6 +43,14 @@ def inspect_model(
     node: Annotated[
         str | None, typer.Option("--node", "-n", help="One convolution; by default all of them.")
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            "--reference",
+            metavar="FOLDER",
+            help="Images it knows, such as those it learned from: how familiar are those of --images?",
+        ),
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(
@@ -84,6 +92,7 @@ def inspect_model(
             images,
             budget="full" if full else "quick",
             node=node,
+            reference=reference,
             target=int(target) if target is not None and target.isdigit() else target,
             baseline=None if baseline is None else open_subject(baseline, opening),
             channels=opening["input"].get("channels"),

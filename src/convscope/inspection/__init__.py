@@ -8,7 +8,7 @@ from __future__ import annotations
 from convscope.inspection.account import Inspection, Missing
 from convscope.inspection.baseline import Baseline, LayerChange
 from convscope.inspection.evidence import Answer, ImagesAccount
-from convscope.inspection.findings import CHECKS, Check, NetworkFinding, Place
+from convscope.inspection.findings import CHECKS, SHARES, Check, NetworkFinding, Place
 from convscope.inspection.gates import Gate, GateResult, gates
 from convscope.inspection.inspecting import inspect
 from convscope.inspection.layer import LayerAccount
@@ -31,6 +31,7 @@ __all__ = [
     "Missing",
     "NetworkFinding",
     "Place",
+    "SHARES",
     "Subject",
     "gates",
     "inspect",

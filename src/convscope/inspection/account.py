@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from convscope.explain import Evolution, Familiarity
 from convscope.inspection.baseline import Baseline
 from convscope.inspection.evidence import ImagesAccount
 from convscope.inspection.findings import NetworkFinding
 from convscope.inspection.layer import LayerAccount
 from convscope.inspection.views import ChannelView, Evidence
 from convscope.network import Summary
-from convscope.result import Result
+from convscope.result import Result, plain
 from convscope.training import History
 
 __all__ = ["Inspection", "Missing"]
@@ -55,6 +58,10 @@ class Inspection(Result):
         Why some images are answered so.
     history : History or None
         Of the training.
+    evolution : Evolution or None
+        How the kernels came about, where there are snapshots.
+    familiarity : Familiarity or None
+        How far the images are from a reference.
     missing : tuple of Missing
     facts : dict of str to str
         Version, instruction set, algorithm, seed, hash of the model, date.
@@ -73,8 +80,28 @@ class Inspection(Result):
     channels: tuple[ChannelView, ...]
     evidence: tuple[Evidence, ...]
     history: History | None
+    evolution: Evolution | None
+    familiarity: Familiarity | None
     missing: tuple[Missing, ...]
     facts: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything as plain Python, of the evolution and the familiarity what is not a picture."""
+        evolution, familiarity = self.evolution, self.familiarity
+        small = dataclasses.replace(self, evolution=None, familiarity=None)
+        told = super(Inspection, small).to_dict()
+        if evolution is not None:
+            shares = {layer.node: layer.formed_share.tolist() for layer in evolution.layers}
+            told["evolution"] = {"epochs": list(evolution.epochs), "share_not_noise": shares}
+        if familiarity is not None:
+            told["familiarity"] = {
+                "area": familiarity.curve.area,
+                "error": familiarity.curve.error,
+                "baseline_area": familiarity.baseline.area,
+                "counts": list(familiarity.counts),
+                "features": plain(familiarity.features[:64]),
+            }
+        return told
 
     @property
     def first(self) -> LayerAccount | None:

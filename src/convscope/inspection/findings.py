@@ -11,7 +11,16 @@ from convscope.kernels import Finding, Layer
 from convscope.network import Summary
 from convscope.result import Result
 
-__all__ = ["CHECKS", "Check", "NetworkFinding", "Place", "by_importance", "check_of", "network_findings"]
+__all__ = [
+    "CHECKS",
+    "SHARES",
+    "Check",
+    "NetworkFinding",
+    "Place",
+    "by_importance",
+    "check_of",
+    "network_findings",
+]
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,10 @@ CHECKS = (
     Check("random", "like random initialisation", "share of filters like random ones", waste=True),
     Check("sparse", "sparse kernels", "share of kernels that are all but zero", waste=True),
 )
+
+
+#: Checks whose number is a share.
+SHARES = ("aliasing", "gap", "duplicate", "random", "sparse", "silent")
 
 
 def check_of(key_or_finding: str) -> Check:

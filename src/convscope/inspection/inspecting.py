@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from convscope.errors import InvalidValue, UnknownName, nearest_names
+from convscope.explain import Evolution, Familiarity, evolution, familiarity
 from convscope.explain.kernel_tables import kernel_table, reads_image
 from convscope.inspection.account import Inspection, Missing
 from convscope.inspection.baseline import Baseline, compare
@@ -22,7 +23,7 @@ from convscope.inspection.views import evidence, patches
 from convscope.inspection.words import in_words
 from convscope.kernels import KernelTable
 from convscope.layers.base import Array
-from convscope.training import History
+from convscope.training import History, Run
 
 __all__ = ["inspect"]
 
@@ -40,6 +41,7 @@ def inspect(
     target: int | str | None = None,
     baseline: Any = None,
     history: History | None = None,
+    reference: Any = None,
     name: str | None = None,
     channels: str | None = None,
     seed: int = 0,
@@ -67,6 +69,8 @@ def inspect(
         the first epoch, unless given.
     history : History, optional
         How the network was trained, where it is not a run.
+    reference : as `images`, optional
+        Images that are familiar to the network: how far `images` are from them.
     name : str, optional
         What the network is called in the report; else what its file calls it.
     channels : {"RGB", "BGR"}, optional
@@ -125,7 +129,9 @@ def inspect(
         channels=() if pictures is None else patches(pictures, layers, budget, tell),
         evidence=() if pictures is None else evidence(pictures, target, budget, tell),
         history=run.history if run is not None else history,
-        missing=_missing(subject, layers, budget, seen),
+        evolution=_evolution(run, tell),
+        familiarity=_familiarity(pictures, reference, seed, tell),
+        missing=_missing(subject, layers, budget, seen, reference is not None),
         facts=_facts(subject, seed),
     )
 
@@ -216,8 +222,35 @@ _ELSEWHERE = (
 )
 
 
+def _evolution(run: Run | None, tell: Step) -> Evolution | None:
+    if run is None or len(run.snapshots) < 2:
+        return None
+    tell("following the kernels through the training", 0.95)
+    try:
+        return evolution(run)
+    except InvalidValue:  # no convolution has a shape
+        return None
+
+
+def _familiarity(pictures: Pictures | None, reference: Any, seed: int, tell: Step) -> Familiarity | None:
+    if reference is None:
+        return None
+    if pictures is None:
+        raise InvalidValue("inspect: a reference needs images to compare with it; got no images.")
+    tell("comparing the images with the reference", 0.98)
+    known = open_pictures(pictures.net, reference, None, "full", most=_REFERENCE)
+    return familiarity(pictures.net, known.x, pictures.x, seed=seed, neighbours=min(10, len(known) // 4))
+
+
+_REFERENCE = 512  # images of a reference that are looked at
+
+
 def _missing(
-    subject: Subject, layers: tuple[LayerAccount, ...], budget: str, seen: ImagesAccount | None
+    subject: Subject,
+    layers: tuple[LayerAccount, ...],
+    budget: str,
+    seen: ImagesAccount | None,
+    compared: bool,
 ) -> tuple[Missing, ...]:
     first = next((layer for layer in layers if layer.reads_image), None)
     missing = []
@@ -244,6 +277,13 @@ def _missing(
             )
         )
     missing += [Missing(what, how) for what, how in _ELSEWHERE] if subject.net is not None else []
+    if seen is not None and not compared:
+        missing.append(
+            Missing(
+                "How familiar these images are to it, against images like those it learned from.",
+                "--reference FOLDER of images that it knows.",
+            )
+        )
     if subject.run is None and subject.net is not None:
         missing.append(
             Missing(

@@ -57,7 +57,9 @@ class Pictures:
         return len(self.x)
 
 
-def open_pictures(net: Network, images: Any, labels: Any, budget: str) -> Pictures:
+def open_pictures(
+    net: Network, images: Any, labels: Any, budget: str, *, most: int | None = None
+) -> Pictures:
     """Take a folder, files, arrays or a data set; of many, some that are spread evenly over all.
 
     Parameters
@@ -67,6 +69,8 @@ def open_pictures(net: Network, images: Any, labels: Any, budget: str) -> Pictur
         A folder holds image files, or one folder of them for each class.
     labels : array_like of shape (N,) of int, optional
     budget : {"quick", "full"}
+    most : int, optional
+        Images that are looked at; by default as many as the budget allows.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def open_pictures(net: Network, images: Any, labels: Any, budget: str) -> Pictur
     """
     if len(net.input_shape) != 3:
         raise InvalidValue(f"inspect: images need a network of images; this one takes {net.input_shape}.")
-    most = MOST[budget]
+    most = MOST[budget] if most is None else most
     if isinstance(images, tuple) and len(images) == 2 and isinstance(images[0], np.ndarray):
         images, labels = images
     if isinstance(images, np.ndarray) and images.dtype != np.uint8:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from convscope.inspection.evidence import ImagesAccount
-from convscope.inspection.findings import NetworkFinding
+from convscope.inspection.findings import SHARES, NetworkFinding
 from convscope.inspection.layer import LayerAccount
 from convscope.inspection.subject import Subject
 from convscope.network import Summary
@@ -38,6 +38,7 @@ _NAMES = {
 }
 
 
+_WEIGHTY = 0.02  # importance from which a finding matters
 # the beginning of a layer's kind: what it is called in words
 _COUNTED = {"Conv": "convolution", "Linear": "dense layer"}
 
@@ -188,10 +189,10 @@ def _what_matters(findings: Sequence[NetworkFinding], layers: Sequence[LayerAcco
             return []
         return ["Nothing was found that needs mending; what was looked for is listed below."]
     worst = findings[0]
-    found = f"What matters most: **{worst.name}**. In {worst.text} (threshold {_threshold(worst)})."
+    most = "What matters most" if worst.importance >= _WEIGHTY else "Nothing weighs much; the most there is"
+    found = f"{most}: **{worst.name}**. In {worst.text} (threshold {_threshold(worst)})."
     return [f"{found} What one might do: {worst.advice[0].lower()}{worst.advice[1:]}"]
 
 
 def _threshold(finding: NetworkFinding) -> str:
-    shares = ("aliasing", "gap", "duplicate", "random", "sparse")
-    return f"{100 * finding.threshold:.0f} %" if finding.key in shares else f"{finding.threshold:g}"
+    return f"{100 * finding.threshold:.0f} %" if finding.key in SHARES else f"{finding.threshold:g}"

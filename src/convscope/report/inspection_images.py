@@ -6,7 +6,7 @@ import numpy as np
 
 from convscope.inspection import Answer, ImagesAccount, Inspection
 from convscope.report.confusion import confusion_matrix, mistake_pictures
-from convscope.report.inspection_views import evidence_section, patches_section
+from convscope.report.inspection_views import evidence_section, familiarity_section, patches_section
 from convscope.report.maps import feature_map_path
 from convscope.report.page import escape, figure, section
 from convscope.report.picture import photo_uri
@@ -35,6 +35,8 @@ def image_sections(account: Inspection) -> list[str]:
         parts.append(patches_section(account.channels, bgr))
     if account.evidence:
         parts.append(evidence_section(account.evidence))
+    if account.familiarity is not None:
+        parts.append(familiarity_section(account.familiarity))
     if seen.traces:
         parts.append(section("cell", "One number, written out", _CELL, *_cells(seen)))
     if seen.evaluation is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from convscope.inspection import Inspection, NetworkFinding
+from convscope.inspection import SHARES, Inspection, NetworkFinding
 from convscope.report.inspection_baseline import baseline_part
 from convscope.report.inspection_glossary import glossary
 from convscope.report.inspection_images import image_sections
@@ -50,7 +50,7 @@ def marked_up(text: str) -> str:
 def finding_value(finding: NetworkFinding, value: float | None = None) -> str:
     """Write a finding's number in its unit."""
     number = finding.value if value is None else value
-    if finding.key in ("aliasing", "gap", "duplicate", "random", "sparse", "silent"):
+    if finding.key in SHARES:
         return f"{100 * number:.0f} %"
     return f"{number:.1f}×" if finding.key == "dominating" else f"{number:,.0f}"
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from convscope.explain import Evolution, LayerEvolution
 from convscope.inspection import Inspection
 from convscope.kernels import KernelTable
+from convscope.report.colour import limit_of, paint
 from convscope.report.curve import epoch_table, learning_curve
 from convscope.report.grid import kernel_pairs
 from convscope.report.kernel_html import verdict_note
 from convscope.report.kernel_words import family_counts
-from convscope.report.page import details, escape, section
+from convscope.report.page import details, escape, figure, section, table
+from convscope.report.picture import data_uri
 from convscope.training import History
 
 __all__ = ["training_sections"]
@@ -29,12 +32,44 @@ def training_sections(account: Inspection) -> list[str]:
         if _comparable(before, first.table):
             heading = "Its first kernels, before and after"
             parts.append(section("kernels", heading, *_pairs(account.baseline.name, before, first.table)))
+    if account.evolution is not None and account.evolution.layers:
+        parts.append(section("evolution", "How its kernels came about", *_evolution(account.evolution)))
     return parts
 
 
 def _comparable(before: KernelTable, after: KernelTable) -> bool:
     shape = after.weight.shape
     return before.weight.shape == shape and shape[0] * shape[1] <= _MOST
+
+
+def _evolution(found: Evolution) -> list[str]:
+    """Set the share of formed kernels by epoch, and some kernels of the first layer, epoch by epoch."""
+    rows = [[layer.node, *(f"{share:.0%}" for share in layer.formed_share)] for layer in found.layers]
+    head = ["layer", *(f"epoch {epoch}" for epoch in found.epochs)]
+    caption = "Share of each layer's kernels that can be told from random ones, by epoch"
+    layer = found.layers[0]
+    order = np.argsort(-np.linalg.norm(layer.patterns[-1].reshape(len(layer.formed), -1), axis=1))[:12]
+    strips = "".join(_strip(layer, int(k), found.epochs) for k in sorted(order.tolist()))
+    epochs = ", ".join(map(str, found.epochs))
+    text = (
+        f"The {len(order)} strongest kernels of <code>{escape(layer.node)}</code>, from left to right at "
+        f"epochs {epochs}. Blue is below zero, orange above, one scale for each kernel."
+    )
+    return [table(head, rows, caption=caption), figure(f'<div class="families">{strips}</div>', text)]
+
+
+def _strip(layer: LayerEvolution, k: int, epochs: tuple[int, ...]) -> str:
+    limit = limit_of(layer.patterns[:, k])
+    pictures = "".join(
+        f'<img class="pixels" src="{data_uri(paint(pattern, limit))}" alt="">'
+        for pattern in layer.patterns[:, k]
+    )
+    path = ", ".join(f"{family} at {epoch}" for family, epoch in zip(layer.family[:, k], epochs, strict=True))
+    label = escape(f"{layer.node}[{k}] by epoch: {path}", quote=True)
+    return (
+        f'<div class="family"><p><b>[{k}]</b> {escape(str(layer.family[-1, k]))}</p>'
+        f'<div class="tiles-of" role="img" aria-label="{label}">{pictures}</div></div>'
+    )
 
 
 def _curves(history: History) -> list[str]:

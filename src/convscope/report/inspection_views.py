@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.explain import Familiarity
 from convscope.inspection import ChannelView, Evidence
 from convscope.report.colour import limit_of, paint
 from convscope.report.kernel_sheet import POWER_COLOURS
@@ -14,7 +15,7 @@ from convscope.report.page import details, escape, figure, section, table
 from convscope.report.picture import photo_uri
 from convscope.report.scale import number
 
-__all__ = ["evidence_section", "patches_section"]
+__all__ = ["evidence_section", "familiarity_section", "patches_section"]
 
 Array = NDArray[Any]
 
@@ -147,3 +148,36 @@ def _sanity(one: Evidence) -> str:
     numbers = table(head, rows, caption="Adebayo et al. (2018): 1 is the same picture, 0 another one")
     said = f"<p><b>Sanity check of the gradient</b>: {escape(one.sanity.verdict)}</p>"
     return said + details("The numbers of the check", numbers)
+
+
+def familiarity_section(found: Familiarity) -> str:
+    """Say how far the images are from the reference, and which features tell."""
+    known, held, test = found.counts
+    area = f"<b>{found.curve.area:.3f} ± {found.curve.error:.3f}</b>"
+    text = (
+        f"<p>A picture's score is its distance from the {found.neighbours} nearest of {known} reference "
+        f"images, in the responses of all features. It tells the {test} images from {held} familiar ones "
+        f"with an area under the ROC curve of {area} (0.5: not at all, 1: always); the doubt of the classes "
+        f"alone, one minus the largest probability, with {found.baseline.area:.3f}.</p>"
+    )
+    rows = [
+        [
+            f"{feature.node}[{feature.channel}]",
+            feature.name or "-",
+            f"{feature.reference_share:.0%}",
+            f"{feature.test_share:.0%}",
+            f"{feature.area:.2f}",
+        ]
+        for feature in found.features[:12]
+    ]
+    head = ["feature", "what it is", "fires on reference", "fires on these", "tells them apart"]
+    caption = (
+        "The features that tell best: on how many images they fire, and the probability that their response "
+        "is larger on these than on reference images (Sun et al. 2022; the error: Hanley & McNeil 1982)"
+    )
+    return section(
+        "familiarity",
+        "How familiar the images are",
+        text,
+        table(head, rows, caption=caption, text_columns=(0, 1)),
+    )
