@@ -100,21 +100,24 @@ template <class T> void register_conv(nb::module_& m, const char* packed_name) {
         .def("__call__", &PackedConv<T>::run, "x"_a.noconvert(), "residual"_a.noconvert().none(), "y"_a.noconvert());
     m.def(
         "conv2d_grad_input",
-        [](In<T, Image> grad, In<T, Image> w, Out<T, Image> dx, Pair stride, Pads pads, Pair dilation, Index groups) {
+        [](In<T, Image> grad, In<T, Image> w, Out<T, Image> dx, Pair stride, Pads pads, Pair dilation, Index groups,
+           int algorithm) {
             const ConvShape shape = conv_shape(dx, w, grad, stride, pads, dilation, groups);
             nb::gil_scoped_release free;
-            kernels<T>().conv_grad_input(shape, grad.data(), w.data(), dx.data());
+            kernels<T>().conv_grad_input(shape, convscope::Algorithm(algorithm), grad.data(), w.data(), dx.data());
         },
         "grad"_a.noconvert(), "weight"_a.noconvert(), "dx"_a.noconvert(), "stride"_a, "padding"_a, "dilation"_a,
-        "groups"_a);
+        "groups"_a, "algorithm"_a);
     m.def(
         "conv2d_grad_weight",
-        [](In<T, Image> x, In<T, Image> grad, Out<T, Image> dw, Pair stride, Pads pads, Pair dilation, Index groups) {
+        [](In<T, Image> x, In<T, Image> grad, Out<T, Image> dw, Pair stride, Pads pads, Pair dilation, Index groups,
+           int algorithm) {
             const ConvShape shape = conv_shape(x, dw, grad, stride, pads, dilation, groups);
             nb::gil_scoped_release free;
-            kernels<T>().conv_grad_weight(shape, x.data(), grad.data(), dw.data());
+            kernels<T>().conv_grad_weight(shape, convscope::Algorithm(algorithm), x.data(), grad.data(), dw.data());
         },
-        "x"_a.noconvert(), "grad"_a.noconvert(), "dw"_a.noconvert(), "stride"_a, "padding"_a, "dilation"_a, "groups"_a);
+        "x"_a.noconvert(), "grad"_a.noconvert(), "dw"_a.noconvert(), "stride"_a, "padding"_a, "dilation"_a, "groups"_a,
+        "algorithm"_a);
 }
 
 template <class T> void register_pool(nb::module_& m) {

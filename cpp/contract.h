@@ -62,8 +62,8 @@ template <class T> struct Functions {
     Index (*packed_size)(const ConvShape&, Algorithm);  // elements
     PackedWeights<T> (*pack)(const ConvShape&, Algorithm, const T* w, const T* bias, T* to);  // bias may be null
     void (*conv)(const ConvShape&, const PackedWeights<T>&, const T* x, Epilogue<T>, T* y);
-    void (*conv_grad_input)(const ConvShape&, const T* grad, const T* w, T* dx);
-    void (*conv_grad_weight)(const ConvShape&, const T* x, const T* grad, T* dw);
+    void (*conv_grad_input)(const ConvShape&, Algorithm, const T* grad, const T* w, T* dx);
+    void (*conv_grad_weight)(const ConvShape&, Algorithm, const T* x, const T* grad, T* dw);
 
     void (*max_pool)(const PoolShape&, const T* x, T* y, int32_t* indices);  // indices may be null
     bool (*max_pool_grad)(const PoolShape&, const T* grad, const int32_t* indices,

@@ -11,6 +11,7 @@
 #include "conv_planar.h"
 #include "depthwise.h"
 #include "grid_conv.h"
+#include "winograd.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
@@ -19,7 +20,8 @@ template <class T> PanelShape<T> panel_shape(const ConvShape& s) {
 }
 
 // Elements of the packed weights, and of the bias behind them.
-template <class T> Index weight_size(const ConvShape& s) {
+template <class T> Index weight_size(const ConvShape& s, Algorithm algorithm) {
+    if (algorithm != Algorithm::direct) return winograd_shape<T>(int(algorithm), s.c, s.k).size();
     const Index taps = s.kernel_y * s.kernel_x;
     if (is_depthwise(s)) return taps * depthwise_row<T>(s.c);
     if (is_planar<T>(s)) return taps * s.c * s.k;
@@ -29,7 +31,9 @@ template <class T> Index bias_size(const ConvShape& s) {
     if (is_depthwise(s)) return depthwise_row<T>(s.c);
     return is_planar<T>(s) ? s.k : s.groups * panel_shape<T>(s).padded_k();
 }
-template <class T> Index packed_size(const ConvShape& s, Algorithm) { return weight_size<T>(s) + bias_size<T>(s); }
+template <class T> Index packed_size(const ConvShape& s, Algorithm algorithm) {
+    return weight_size<T>(s, algorithm) + bias_size<T>(s);
+}
 
 // One value a lane, zeros past the last output channel of each group.
 template <class T> void pad_bias(const T* bias, Index groups, Index k, Index padded, T* to) {
@@ -39,11 +43,14 @@ template <class T> void pad_bias(const T* bias, Index groups, Index k, Index pad
 
 template <class T> PackedWeights<T> pack_conv(const ConvShape& s, Algorithm algorithm, const T* w, const T* bias, T* to) {
     const Index taps = s.kernel_y * s.kernel_x, channels = s.c / s.groups, k = s.k / s.groups;
-    T* lanes = to + weight_size<T>(s);
+    T* lanes = to + weight_size<T>(s, algorithm);
     const Index parts = is_depthwise(s) ? 1 : s.groups;
     pad_bias(bias, parts, s.k / parts, bias_size<T>(s) / parts, lanes);
     bool finite = true;
-    if (is_depthwise(s)) {
+    if (algorithm != Algorithm::direct) {
+        const Index all[9] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+        pack_winograd<T>(algorithm, {w, s.k, s.c, 9, false, all, 9}, to);
+    } else if (is_depthwise(s)) {
         turn_depthwise(s, nullptr, taps, w, to);
     } else if (is_planar<T>(s)) {
         for (Index t = 0; t < taps * channels; t++)
@@ -58,6 +65,7 @@ template <class T> PackedWeights<T> pack_conv(const ConvShape& s, Algorithm algo
 
 template <class T> void conv(const ConvShape& s, const PackedWeights<T>& w, const T* x, Epilogue<T> epilogue, T* y) {
     epilogue.y = y;
+    if (w.algorithm != Algorithm::direct) return winograd(forward_tiles(s, w.algorithm), x, w, epilogue, y);
     if (is_depthwise(s)) return depthwise(s, x, w, epilogue, y);
     if (is_planar<T>(s)) return PlanarConv<T>(s, x, w, epilogue, y).run();
     Scratch<Tap> taps(s.kernel_y * s.kernel_x);

@@ -120,7 +120,8 @@ private:
     Scratch<T> packed_;
 };
 
-template <class T> void conv_grad_input(const ConvShape& s, const T* grad, const T* w, T* dx) {
+template <class T> void conv_grad_input(const ConvShape& s, Algorithm algorithm, const T* grad, const T* w, T* dx) {
+    if (algorithm != Algorithm::direct) return winograd_grad_input(s, algorithm, grad, w, dx);
     if (is_depthwise(s)) return depthwise_grad_input(s, grad, w, dx);
     if (s.groups == 1 && s.c < few_channels && s.kernel_y * s.kernel_x > 1 && s.n > 0)
         return GradInputScatter<T>(s, grad, w, dx).run();

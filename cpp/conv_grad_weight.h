@@ -71,6 +71,42 @@ template <class T> WeightSums<T> find_weight_sums(Index channels, Index vectors)
     return weight_sum_table<T, tile_vectors>.kernels[channels - 1];
 }
 
+// f(first channel, channels) for tiles of broadcast channels, about equally large.
+template <class T, class F> void for_channel_tiles(Index channels, Index vectors, const F& f) {
+    const Index most = vectors == 1 ? tile_pixels<1> : vectors == 2 ? tile_pixels<2> : tile_pixels<tile_vectors>;
+    const Index tiles = ceil_div(channels, most);
+    for (Index i = 0; i < tiles; i++) {
+        const Index c = channels * i / tiles;
+        f(c, channels * (i + 1) / tiles - c);
+    }
+}
+
+// dw[group][k][channel][tap] from sums[part][group][panel][tap][channel][lane], in squares turned in registers.
+template <class T>
+void unpack_sums(const PanelShape<T>& shape, Index groups, Index channels, Index taps, const T* sums, Index parts, T* dw) {
+    const Index vectors = shape.padded_k() / width<T>, per_panel = shape.lanes_most / width<T>, length = channels * taps,
+                all = groups * shape.size();
+    const Index block = 4 * width<T>, blocks = ceil_div(length, block), items = groups * vectors * blocks;
+    parallel(items, team_size(items, double(all) * parts / width<T>), [&](Index item, int) {
+        const Index group = item / (vectors * blocks), vector = item / blocks % vectors, begin = item % blocks * block;
+        const Index panel = vector / per_panel, row = shape.row(panel),
+                    lanes = smaller<Index>(width<T>, shape.k - vector * width<T>);
+        const T* from = sums + group * shape.size() + shape.offset(panel) + vector % per_panel * width<T>;
+        T* to = dw + (group * shape.k + vector * width<T>)*length;
+        for (Index e = begin; e < smaller(length, begin + block); e += width<T>) {
+            Vector<T> square[width<T>];
+            for (Index i = 0; i < width<T>; i++) {
+                const Index at = smaller(e + i, length - 1);
+                const T* sum = from + (at % taps * channels + at / taps) * row;
+                square[i] = load(sum);
+                for (Index part = 1; part < parts; part++) square[i] += load(sum + part * all);
+            }
+            transpose<T>(square);
+            for (Index lane = 0; lane < lanes; lane++) store_some(to + lane * length + e, square[lane], length - e);
+        }
+    });
+}
+
 template <class T> class GradWeight {
 public:
     GradWeight(const Grid& grid, const T* x, const T* grad)
@@ -124,7 +160,10 @@ public:
                     add_block(b, panel, &sums[part * all + group * shape_.size() + shape_.offset(panel)]);
             }
         });
-        add_parts(sums.data(), team, dw);
+        if (turned_)
+            add_parts_turned(sums.data(), dw);
+        else
+            unpack_sums(shape_, g_.groups, g_.channels, g_.taps, sums.data(), parts_, dw);
     }
 
 private:
@@ -188,55 +227,13 @@ private:
     void add_tiles(const Block& b, Index tap, Index channels, Index first, Index panel, const T* lanes, Index lanes_row,
                    T* sums) const {
         const Index row = shape_.row(panel), vectors = shape_.vectors(panel);
-        const Index most = vectors == 1 ? tile_pixels<1> : vectors == 2 ? tile_pixels<2> : tile_pixels<tile_vectors>;
-        const Index tiles = ceil_div(channels, most);
-        for (Index i = 0; i < tiles; i++) {
-            const Index c = channels * i / tiles, end = channels * (i + 1) / tiles;
-            find_weight_sums<T>(end - c, vectors)({b.x + tap * pixel_block, b.pixel + tap * pixel_block, b.listed[tap],
-                                                   first + c, lanes, lanes_row, sums + c * row, b.add});
-        }
-    }
-
-    // dw from the sums of the parts: [group][panel][tap][channel][lane] -> [group][k][channel][tap], in squares turned in registers.
-    void add_parts(T* sums, int team, T* dw) const {
-        if (turned_) return add_parts_turned(sums, dw);
-        const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>,
-                    row_of_k = g_.channels * g_.taps;
-        const Index block = 4 * width<T>, blocks = ceil_div(row_of_k, block);
-        parallel(g_.groups * vectors * blocks, team, [&](Index item, int) {
-            const Index group = item / (vectors * blocks), vector = item / blocks % vectors,
-                        begin = item % blocks * block;
-            const Index panel = vector / per_panel, row = shape_.row(panel),
-                        lanes = smaller<Index>(width<T>, g_.k - vector * width<T>);
-            const T* from = sums + group * shape_.size() + shape_.offset(panel) + vector % per_panel * width<T>;
-            T* to = dw + (group * g_.k + vector * width<T>)*row_of_k;
-            for (Index e = begin; e < smaller(row_of_k, begin + block); e += width<T>) {
-                const Index count = smaller<Index>(width<T>, row_of_k - e);
-                Vector<T> square[width<T>];
-                for (Index i = 0; i < width<T>; i++) {
-                    const Index channel = smaller(e + i, row_of_k - 1) / g_.taps,
-                                tap = smaller(e + i, row_of_k - 1) % g_.taps;
-                    square[i] = sum_parts(from + (tap * g_.channels + channel) * row);
-                }
-                transpose<T>(square);
-                for (Index lane = 0; lane < lanes; lane++) {
-                    if (count == width<T>)
-                        store(to + lane * row_of_k + e, square[lane]);
-                    else
-                        store_first(to + lane * row_of_k + e, square[lane], count);
-                }
-            }
+        for_channel_tiles<T>(channels, vectors, [&](Index c, Index count) {
+            find_weight_sums<T>(count, vectors)({b.x + tap * pixel_block, b.pixel + tap * pixel_block, b.listed[tap],
+                                                 first + c, lanes, lanes_row, sums + c * row, b.add});
         });
     }
 
-    CONVSCOPE_INLINE Vector<T> sum_parts(const T* from) const {
-        const Index all = g_.groups * shape_.size();
-        Vector<T> sum = load(from);
-        for (Index part = 1; part < parts_; part++) sum += load(from + part * all);
-        return sum;
-    }
-
-    // The same from [group][panel][k][lane], where lanes are (tap, channel).
+    // dw from sums[part][group][panel][k][lane], where lanes are (tap, channel).
     void add_parts_turned(T* sums, T* dw) const {
         const Index all = g_.groups * shape_.size();
         for (Index part = 1; part < parts_; part++)
@@ -259,12 +256,5 @@ private:
     Index parts_, splits_;
     bool gathered_, turned_;
 };
-
-template <class T> void conv_grad_weight(const ConvShape& s, const T* x, const T* grad, T* dw) {
-    if (is_depthwise(s)) return depthwise_grad_weight(s, x, grad, dw);
-    Scratch<Tap> taps(s.kernel_y * s.kernel_x);
-    forward_taps(s, taps.data());
-    GradWeight<T>(forward_grid(s, taps.data()), x, grad).run(dw);
-}
 
 }  // namespace convscope::CONVSCOPE_ISA

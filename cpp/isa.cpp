@@ -3,12 +3,12 @@
 #include "activation.h"
 #include "conv.h"
 #include "conv_grad_input.h"
-#include "conv_grad_weight.h"
 #include "fingerprint.h"
 #include "linear.h"
 #include "norm.h"
 #include "pool.h"
 #include "update.h"
+#include "winograd_grad_weight.h"
 
 namespace convscope::CONVSCOPE_ISA {
 namespace {

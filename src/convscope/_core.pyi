@@ -23,7 +23,11 @@ def peak(rounds: int) -> float:
     """Multiply and add in registers alone, on one thread; give the number of float32 multiply-adds."""
 
 class _PackedConv:
-    """A convolution with packed weights; activation 0: none, 1: clip to [low, high], 2: leaky, slope low."""
+    """A convolution with packed weights.
+
+    algorithm 0: direct, 2 or 4: Winograd with tiles of so many outputs each way.
+    activation 0: none, 1: clip to [low, high], 2: leaky, slope low.
+    """
 
     def __init__(
         self, weight: _Array, bias: _Array | None, stride: _Pair, padding: _Pads, dilation: _Pair,
@@ -35,11 +39,13 @@ class PackedConvFloat(_PackedConv): ...
 class PackedConvDouble(_PackedConv): ...
 
 def conv2d_grad_input(
-    grad: _Array, weight: _Array, dx: _Array, stride: _Pair, padding: _Pads, dilation: _Pair, groups: int
-) -> None: ...
+    grad: _Array, weight: _Array, dx: _Array, stride: _Pair, padding: _Pads, dilation: _Pair,
+    groups: int, algorithm: int,
+) -> None: ...  # fmt: skip
 def conv2d_grad_weight(
-    x: _Array, grad: _Array, dw: _Array, stride: _Pair, padding: _Pads, dilation: _Pair, groups: int
-) -> None: ...
+    x: _Array, grad: _Array, dw: _Array, stride: _Pair, padding: _Pads, dilation: _Pair,
+    groups: int, algorithm: int,
+) -> None: ...  # fmt: skip
 def max_pool2d(
     x: _Array, y: _Array, indices: npt.NDArray[np.int32] | None,
     kernel: _Pair, stride: _Pair, padding: _Pads, dilation: _Pair,

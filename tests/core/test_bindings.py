@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-ARGUMENTS = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+SETTINGS = ((1, 1), ((0, 0), (0, 0)), (1, 1), 1)  # stride, padding, dilation, groups
+DIRECT, PLAIN = 0, (0, 0.0, 0.0)  # algorithm; activation and its limits
 
 
 @pytest.fixture
@@ -21,7 +22,8 @@ def arrays(native) -> dict[str, np.ndarray]:
 def convolve(arrays: dict[str, np.ndarray]) -> None:
     from convscope import _core
 
-    _core.conv2d(arrays["x"], arrays["weight"], None, arrays["y"], *ARGUMENTS)
+    packed = _core.PackedConvFloat(arrays["weight"], None, *SETTINGS, DIRECT, *PLAIN)
+    packed(arrays["x"], None, arrays["y"])
 
 
 def test_accepts(arrays) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from convscope import ops
 from cores import CORES, forced_core
 
 
@@ -15,6 +16,14 @@ def core(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of the core that computes during the test."""
     with forced_core(request.param):
         yield request.param
+
+
+@pytest.fixture
+def threads_restored() -> Iterator[None]:
+    """Afterwards the compiled core has as many threads as before."""
+    before = ops.get_threads()
+    yield
+    ops.set_threads(before)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -17,13 +15,6 @@ SHAPES = [
     ((2, 32, 9, 9), (32, 16, 1, 1), {"groups": 2}),
     ((64, 1, 8, 8), (8, 1, 3, 3), {}),
 ]
-
-
-@pytest.fixture
-def threads_restored() -> Iterator[None]:
-    before = ops.get_threads()
-    yield
-    ops.set_threads(before)
 
 
 def everything(x_shape, w_shape, settings, dtype) -> list[np.ndarray]:

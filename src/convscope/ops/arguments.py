@@ -14,6 +14,7 @@ import numpy as np
 
 from convscope.errors import DtypeError, InvalidValue
 from convscope.geometry import pool_output_size, resolve_padding
+from convscope.ops.algorithms import obstacle
 from convscope.ops.memory import Array
 
 __all__ = [
@@ -139,10 +140,23 @@ def _share(a: Array, b: Array) -> bool:
         return True
 
 
-def check_algorithm(op: str, algorithm: str) -> None:
-    """Refuse an unknown algorithm."""
+def check_algorithm(
+    op: str,
+    algorithm: str,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    groups: int,
+) -> None:
+    """Refuse an unknown algorithm, or one that cannot compute this."""
     if algorithm not in ALGORITHMS:
         raise InvalidValue(f"{op}: algorithm must be one of {', '.join(ALGORITHMS)}; got {algorithm!r}.")
+    if algorithm == "winograd":
+        why_not = obstacle(kernel, stride, dilation, groups)
+        if why_not is not None:
+            raise InvalidValue(
+                f"{op}: algorithm='winograd' cannot compute this: {why_not}; 'auto' takes it where it can."
+            )
 
 
 def whole(op: str, name: str, value: object, least: int) -> int:

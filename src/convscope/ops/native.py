@@ -16,6 +16,7 @@ import numpy as np
 from convscope import _core
 from convscope.errors import InvalidValue
 from convscope.geometry import pool_output_size
+from convscope.ops.algorithms import choose
 from convscope.ops.memory import Array
 
 Pair = tuple[int, int]
@@ -94,14 +95,6 @@ ACTIVATIONS = {"none": 0, "clip": 1, "leaky_relu": 2}
 Packed = _core.PackedConvFloat | _core.PackedConvDouble
 
 
-def _direct(algorithm: str) -> int:
-    if algorithm not in ("auto", "direct"):
-        raise InvalidValue(
-            f"convolution: the compiled core knows the algorithms 'auto' and 'direct'; got {algorithm!r}."
-        )
-    return 0
-
-
 def conv2d(
     x: Array,
     weight: Array,
@@ -115,8 +108,11 @@ def conv2d(
     out: Array | None = None,
 ) -> Array:
     """See `convscope.ops.conv2d`."""
-    packed = _pack(weight, bias, stride, padding, dilation, groups, _direct(algorithm), ("none", 0.0, 0.0))
-    return _run_packed(packed, conv_shape(x.shape, weight.shape, stride, padding, dilation), x, None, out)
+    shape = conv_shape(x.shape, weight.shape, stride, padding, dilation)
+    channels, kernel = (x.shape[1], weight.shape[0]), weight.shape[2:]
+    method = choose(algorithm, x.shape[0], shape[1:3], channels, kernel, stride, dilation, groups, x.dtype)
+    packed = _pack(weight, bias, stride, padding, dilation, groups, method, ("none", 0.0, 0.0))
+    return _run_packed(packed, shape, x, None, out)
 
 
 def packed_conv2d(
@@ -133,11 +129,15 @@ def packed_conv2d(
     packed: dict[int, Packed],
 ) -> Callable[[Array, Array | None, Array | None], Array]:
     """See `convscope.ops.PackedConv2d`; gives what computes images of `shape`."""
-    method = _direct(algorithm)
+    result = conv_shape(shape, weight.shape, stride, padding, dilation)
+    method = choose(
+        algorithm, shape[0], result[1:3], (shape[1], weight.shape[0]), weight.shape[2:],
+        stride, dilation, groups, weight.dtype,
+    )  # fmt: skip
     found = packed.get(method)
     if found is None:
         found = packed[method] = _pack(weight, bias, stride, padding, dilation, groups, method, activation)
-    return partial(_run_packed, found, conv_shape(shape, weight.shape, stride, padding, dilation))
+    return partial(_run_packed, found, result)
 
 
 def _pack(
@@ -201,10 +201,13 @@ def conv2d_grad_input(
     out: Array | None = None,
 ) -> Array:
     """See `convscope.ops.conv2d_grad_input`."""
-    _direct(algorithm)
     n, c, h, w = input_shape
+    channels, kernel = (weight.shape[0], c), weight.shape[2:]
+    method = choose(
+        algorithm, n, (h, w), channels, kernel, stride, dilation, groups, grad.dtype, gradient=True
+    )
     dx = _target(out, n, h, w, c, grad.dtype)
-    _core.conv2d_grad_input(_nhwc(grad), _flat(weight), dx, stride, padding, dilation, groups)
+    _core.conv2d_grad_input(_nhwc(grad), _flat(weight), dx, stride, padding, dilation, groups, method)
     return _give(dx, out)
 
 
@@ -221,10 +224,13 @@ def conv2d_grad_weight(
     out: Array | None = None,
 ) -> Array:
     """See `convscope.ops.conv2d_grad_weight`."""
-    _direct(algorithm)
     shape = (grad.shape[1], x.shape[1] // groups, *kernel_size)
+    method = choose(
+        algorithm, x.shape[0], grad.shape[2:], (x.shape[1], grad.shape[1]), kernel_size,
+        stride, dilation, groups, x.dtype, gradient=True,
+    )  # fmt: skip
     dw = out if out is not None and out.flags.c_contiguous else np.empty(shape, x.dtype)
-    _core.conv2d_grad_weight(_nhwc(x), _nhwc(grad), dw, stride, padding, dilation, groups)
+    _core.conv2d_grad_weight(_nhwc(x), _nhwc(grad), dw, stride, padding, dilation, groups, method)
     if out is None or out is dw:
         return dw
     np.copyto(out, dw)

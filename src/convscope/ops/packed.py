@@ -19,6 +19,7 @@ from convscope.ops.arguments import (
     check_ndim,
     check_out,
     check_same_shape,
+    pair,
     whole,
 )
 from convscope.ops.chooser import get
@@ -42,15 +43,14 @@ class PackedConv2d:
         Not copied before it is first needed: leave it as it is.
     bias : ndarray of shape (C_out,), optional
     stride, padding, dilation, groups, algorithm
-        As in `convscope.ops.conv2d`. Packed weights make Winograd's algorithm worth while for smaller
-        images, so that "auto" may choose it where `conv2d` does not.
+        As in `convscope.ops.conv2d`.
     activation : None, "relu", ("clip", low, high) or ("leaky_relu", slope)
         What is done to every sum before it is stored. Not-a-number stays what it is.
 
     Raises
     ------
     InvalidValue, DtypeError
-        As `convscope.ops.conv2d`, or of an activation that is none of these.
+        As `convscope.ops.conv2d`, or for an activation that is none of these.
 
     Examples
     --------
@@ -78,13 +78,14 @@ class PackedConv2d:
         check_arrays("PackedConv2d", weight=weight, bias=bias)
         check_ndim("PackedConv2d", "weight", weight, "C_out, C_in/groups, kH, kW")
         check_length("PackedConv2d", "bias", bias, weight.shape[0], "filter")
-        check_algorithm("PackedConv2d", algorithm)
         self.groups = whole("PackedConv2d", "groups", groups, 1)
         check_groups("PackedConv2d", self.groups * weight.shape[1], weight.shape[0], self.groups)
         self.weight, self.bias = weight, bias
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.activation = _checked(activation)
         self.algorithm = algorithm
+        steps = pair("PackedConv2d", "stride", stride), pair("PackedConv2d", "dilation", dilation)
+        check_algorithm("PackedConv2d", algorithm, weight.shape[2:], *steps, self.groups)
         self._dtype = weight.dtype
         self._plans: dict[tuple[int, ...], tuple[Callable[..., Array], tuple[int, ...]]] = {}
         self._packed: dict[Any, Any] = {}  # what the core keeps, by whatever it finds it by

@@ -108,12 +108,11 @@ def conv_transpose2d(
     groups = _check_channels(op, x.shape[1], weight, groups)
     channels = weight.shape[1] * groups
     check_length(op, "bias", bias, channels, "output channel")
-    check_algorithm(op, algorithm)
     places = _places(op, x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
     shape = (x.shape[0], channels, *places.output)
     check_out(op, out, shape, x.dtype, x, weight)
     reached = (*shape[:2], *places.reached)
-    settings = _settings(places, groups, algorithm)
+    settings = _settings(op, weight.shape[2:], places, groups, algorithm)
     if places.reached == places.output:
         y = cast(Array, get("conv2d_grad_input")(x, weight, reached, **settings, out=out))
     else:
@@ -171,12 +170,12 @@ def conv_transpose2d_grad_input(
     check_ndim(op, "grad", grad, "N, C_out, oH, oW")
     shape = image_shape(op, "input_shape", input_shape)
     groups = _check_channels(op, shape[1], weight, groups)
-    check_algorithm(op, algorithm)
     places = _places(op, shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
     check_same_shape(op, "grad", grad, (shape[0], weight.shape[1] * groups, *places.output), "the output")
     check_out(op, out, shape, grad.dtype, grad, weight)
+    settings = _settings(op, weight.shape[2:], places, groups, algorithm)
     grad = grad[:, :, : places.reached[0], : places.reached[1]]
-    return cast(Array, get("conv2d")(grad, weight, None, **_settings(places, groups, algorithm), out=out))
+    return cast(Array, get("conv2d")(grad, weight, None, **settings, out=out))
 
 
 def conv_transpose2d_grad_weight(
@@ -229,17 +228,19 @@ def conv_transpose2d_grad_weight(
             f"{op}: groups must divide in_channels and out_channels; "
             f"got groups={groups}, in_channels={x.shape[1]}, out_channels={grad.shape[1]}."
         )
-    check_algorithm(op, algorithm)
     kernel = pair(op, "kernel_size", kernel_size)
     places = _places(op, x.shape[2:], kernel, stride, padding, output_padding, dilation)
     check_same_shape(op, "grad", grad, (x.shape[0], grad.shape[1], *places.output), "the output")
     check_out(op, out, (x.shape[1], grad.shape[1] // groups, *kernel), x.dtype, x, grad)
     grad = grad[:, :, : places.reached[0], : places.reached[1]]
-    settings = _settings(places, groups, algorithm)
+    settings = _settings(op, kernel, places, groups, algorithm)
     return cast(Array, get("conv2d_grad_weight")(grad, x, kernel, **settings, out=out))
 
 
-def _settings(places: _Places, groups: int, algorithm: str) -> dict[str, object]:
+def _settings(
+    op: str, kernel: tuple[int, ...], places: _Places, groups: int, algorithm: str
+) -> dict[str, object]:
+    check_algorithm(op, algorithm, (kernel[0], kernel[1]), places.stride, places.dilation, groups)
     return {
         "stride": places.stride,
         "padding": places.padding,

@@ -1,0 +1,224 @@
+// 3x3 convolutions of stride 1 by Winograd's algorithm (winograd_transform.h): transform tiles of the input, multiply,
+// transform back.
+//
+//     x ──► V[36][tile][channel]          for each of the 36 places (16 for M = 2) a matrix product of its own:
+//     w ──► U[panel][36][channel][lane]   P[place][tile][lane] = sum over channels of V[place][tile] * U[panel][place]
+//     P ──► y, by way of the epilogue
+//
+// An item of work is a group of tiles, whose V stays in the second cache, and panel after panel of output channels. The
+// planes of V and P lie a little more than a round number of bytes apart, so as not to fight over the sets of the caches.
+//
+// The input gradient is the same convolution, of grad by the weights turned round, with padding 2 - p.
+#pragma once
+#include "grid_conv.h"
+#include "winograd_transform.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+// Tiles of M x M outputs over the images; a padding below zero cuts.
+struct TileGrid {
+    Index n, h, w, c, oh, ow, k, pad_y, pad_x;
+    Index m;
+
+    Index down() const { return ceil_div(oh, m); }
+    Index across() const { return ceil_div(ow, m); }
+    Index count() const { return n * down() * across(); }
+};
+
+// Rows of channels in whole vectors, not a multiple of 2 KB apart.
+template <class T> Index spaced_row(Index channels) {
+    const Index row = ceil_div(channels, width<T>) * width<T>;
+    return row * sizeof(T) % 2048 == 0 ? row + width<T> : row;
+}
+
+// Reads tiles of M + 2 pixels square, and of M, and transforms them.
+template <class T, int M> struct TileReader {
+    static constexpr int N = M + 2;
+    const TileGrid& g;
+    Scratch<T> zeros;
+
+    explicit TileReader(const TileGrid& grid) : g(grid), zeros(larger(g.c, g.k)) {
+        for (Index i = 0; i < larger(g.c, g.k); i++) zeros[i] = T(0);
+    }
+
+    // The size x size pixels of image n from (y, x) on, those outside as zeros.
+    void look(const T* image, Index n, Index y, Index x, Index h, Index w, Index channels, int size, const T** in) const {
+        for (Index i = y; i < y + size; i++)
+            for (Index j = x; j < x + size; j++)
+                *in++ = i >= 0 && i < h && j >= 0 && j < w ? image + ((n * h + i) * w + j) * channels : zeros.data();
+    }
+    // to[place * plane + channel] for a tile of the input
+    void input(const T* x, Index tile, T* to, Index plane) const {
+        const T* in[N * N];
+        const Index i = tile / g.across() % g.down(), j = tile % g.across();
+        look(x, tile / (g.across() * g.down()), i * M - g.pad_y, j * M - g.pad_x, g.h, g.w, g.c, N, in);
+        for (Index c = 0; c < g.c; c += width<T>)
+            both_axes<T, N, N>(
+                Winograd<T, M>::input,
+                [&](auto i, auto j) CONVSCOPE_LAMBDA { return load_some(in[i * N + j] + c, g.c - c); },
+                [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA { store(to + (i * N + j) * plane + c, v); });
+    }
+    // and for a tile of the output's gradient
+    void spread(const T* grad, Index tile, T* to, Index plane) const {
+        const T* in[M * M];
+        const Index i = tile / g.across() % g.down(), j = tile % g.across();
+        look(grad, tile / (g.across() * g.down()), i * M, j * M, g.oh, g.ow, g.k, M, in);
+        for (Index k = 0; k < g.k; k += width<T>)
+            both_axes<T, M, N>(
+                Winograd<T, M>::spread,
+                [&](auto i, auto j) CONVSCOPE_LAMBDA { return load_some(in[i * M + j] + k, g.k - k); },
+                [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA { store(to + (i * N + j) * plane + k, v); });
+    }
+};
+
+template <class T> PanelShape<T> winograd_shape(int m, Index c, Index k) { return {(m + 2) * (m + 2) * c, k}; }
+
+// U[panel][place][channel][lane] of weights as `source` gives them; says whether all were finite.
+template <class T, int M> bool pack_winograd(const WeightSource<T>& source, T* to) {
+    constexpr int N = M + 2;
+    const PanelShape<T> plain = source.shape();
+    const Index channels = source.rows();
+    const PanelShape<T> shape = winograd_shape<T>(M, channels, plain.k);
+    Scratch<T> taps(plain.size());
+    const bool finite = pack(source, taps.data());
+    const Index block = 16, blocks = ceil_div(channels, block), items = shape.count() * blocks;
+    parallel(items, team_size(items, double(shape.size()) / 4), [&](Index item, int) {
+        const Index panel = item / blocks, first = item % blocks * block, row = shape.row(panel);
+        const T* from = &taps[plain.offset(panel)];
+        T* panel_to = to + shape.offset(panel);
+        for (Index c = first; c < smaller(channels, first + block); c++)
+            for (Index l = 0; l < row; l += width<T>)
+                both_axes<T, 3, N>(
+                    Winograd<T, M>::filter,
+                    [&](auto i, auto j) CONVSCOPE_LAMBDA { return load(from + ((i * 3 + j) * channels + c) * row + l); },
+                    [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA {
+                        store(panel_to + ((i * N + j) * channels + c) * row + l, v);
+                    });
+    });
+    return finite;
+}
+
+template <class T, int M> class WinogradConv {
+public:
+    WinogradConv(const TileGrid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y)
+        : g_(grid),
+          x_(x),
+          w_(w),
+          epilogue_(epilogue),
+          y_(y),
+          shape_(winograd_shape<T>(M, grid.c, grid.k)),
+          reader_(g_),
+          row_(spaced_row<T>(g_.c)) {}
+
+    void run() {
+        const Index tiles = g_.count(), panels = shape_.count();
+        if (tiles == 0) return;
+        const double work = double(tiles) * shape_.size() / width<T>;
+        const Index threads = team_size(tiles, work);
+        const Index fitting = group_bytes / Index(places * row_ * sizeof(T)), pixels = tile_pixels<tile_vectors>;
+        const Index most = larger<Index>(2 * pixels, smaller<Index>(8 * pixels, fitting / pixels * pixels));
+        Index groups = ceil_div(tiles, most);
+        const Index splits = groups < threads ? smaller(panels, threads) : 1;
+        if (splits == 1) groups = smaller(tiles, ceil_div(groups, threads) * threads);
+        const Index items = groups * splits, each = ceil_div(tiles, groups);
+        const int team = team_size(items, work);
+        const Index inputs = each * row_ + 3 * width<T>, products = each * shape_.lanes_most + width<T>,
+                    memory = places * (inputs + products);
+        Scratch<T> scratch(team * memory);
+        parallel(items, team, [&](Index item, int worker) {
+            const Index group = item / splits, split = item % splits;
+            Group b{tiles * group / groups, tiles * (group + 1) / groups, &scratch[worker * memory], inputs, nullptr,
+                    products};
+            b.product = b.input + places * inputs;
+            for (Index t = b.begin; t < b.end; t++) reader_.input(x_, t, b.input + (t - b.begin) * row_, inputs);
+            for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) {
+                multiply(b, panel);
+                for (Index t = b.begin; t < b.end; t++) write(b, t, panel);
+            }
+        });
+    }
+
+private:
+    static constexpr int N = M + 2, places = N * N;
+    static constexpr Index group_bytes = 3 << 19;
+
+    struct Group {
+        Index begin, end;  // tiles
+        T* input;
+        Index input_plane;  // elements
+        T* product;
+        Index product_plane;
+    };
+
+    void multiply(const Group& b, Index panel) const {
+        const Index count = b.end - b.begin, row = shape_.row(panel), vectors = shape_.vectors(panel);
+        const Index most = shape_.pixels(), pieces = ceil_div(count, most);
+        const T* weights = w_.weights + shape_.offset(panel);
+        for (Index place = 0; place < places; place++)
+            for_stretches(1, g_.c, [&](Index, Index taps, Index channel, Index channels, bool) {
+                for (Index i = 0; i < pieces; i++) {
+                    const Index begin = count * i / pieces, pixels = count * (i + 1) / pieces - begin;
+                    const T* in[most_tile_pixels];
+                    T* out[most_tile_pixels];
+                    for (Index p = 0; p < pixels; p++) {
+                        in[p] = b.input + place * b.input_plane + (begin + p) * row_;
+                        out[p] = b.product + place * b.product_plane + (begin + p) * shape_.lanes_most;
+                    }
+                    find_tile<T>(pixels, vectors)({in, taps, channel, channels,
+                                                   weights + (place * g_.c + channel) * row, out, 0, row, nullptr,
+                                                   channel > 0, nullptr});
+                }
+            });
+    }
+
+    void write(const Group& b, Index tile, Index panel) const {
+        const Index n = tile / (g_.across() * g_.down()), i = tile / g_.across() % g_.down() * M, j = tile % g_.across() * M;
+        const Index rows = smaller<Index>(M, g_.oh - i), columns = smaller<Index>(M, g_.ow - j);
+        const Index first = panel * shape_.lanes_most;
+        const T* from = b.product + (tile - b.begin) * shape_.lanes_most;
+        T* to = y_ + ((n * g_.oh + i) * g_.ow + j) * g_.k + first;
+        for (Index l = 0; l < shape_.lanes(panel); l += width<T>) {
+            const Index count = shape_.lanes(panel) - l;
+            const Vector<T> bias = w_.bias ? load(w_.bias + first + l) : Vector<T>{};
+            both_axes<T, N, M>(
+                Winograd<T, M>::output,
+                [&](auto i, auto j) CONVSCOPE_LAMBDA { return load(from + (i * N + j) * b.product_plane + l); },
+                [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA {
+                    T* out = to + (i * g_.ow + j) * g_.k + l;
+                    if (i < rows && j < columns) store_some(out, finish(epilogue_, v + bias, out, count), count);
+                });
+        }
+    }
+
+    const TileGrid g_;
+    const T* x_;
+    const PackedWeights<T> w_;
+    const Epilogue<T> epilogue_;
+    T* y_;
+    const PanelShape<T> shape_;
+    const TileReader<T, M> reader_;
+    const Index row_;
+};
+
+inline TileGrid forward_tiles(const ConvShape& s, Algorithm algorithm) {
+    return {s.n, s.h, s.w, s.c, s.oh, s.ow, s.k, s.pad_y, s.pad_x, Index(algorithm)};
+}
+
+template <class T>
+void winograd(const TileGrid& g, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y) {
+    g.m == 2 ? WinogradConv<T, 2>(g, x, w, epilogue, y).run() : WinogradConv<T, 4>(g, x, w, epilogue, y).run();
+}
+template <class T> bool pack_winograd(Algorithm algorithm, const WeightSource<T>& source, T* to) {
+    return algorithm == Algorithm::winograd2 ? pack_winograd<T, 2>(source, to) : pack_winograd<T, 4>(source, to);
+}
+
+template <class T>
+void winograd_grad_input(const ConvShape& s, Algorithm algorithm, const T* grad, const T* w, T* dx) {
+    const Index turned[9] = {8, 7, 6, 5, 4, 3, 2, 1, 0};
+    Scratch<T> packed(winograd_shape<T>(int(algorithm), s.k, s.c).size());
+    pack_winograd<T>(algorithm, {w, s.k, s.c, 9, true, turned, 9}, packed.data());
+    const TileGrid g{s.n, s.oh, s.ow, s.k, s.h, s.w, s.c, 2 - s.pad_y, 2 - s.pad_x, Index(algorithm)};
+    winograd<T>(g, grad, {algorithm, true, packed.data(), nullptr}, {}, dx);
+}
+
+}  // namespace convscope::CONVSCOPE_ISA

@@ -1,0 +1,110 @@
+// The weight gradient of 3x3 convolutions of stride 1 by Winograd's algorithm, backwards: with the transforms of
+// winograd_transform.h, dw = G'[sum over tiles of (B' x) * (A grad)].
+//
+//     x    ──► V[36][tile][channel] ┐
+//     grad ──► Z[36][tile][k]       ┴──► U[panel][36][channel][lane] += V' Z ──► dw
+//
+// A group of tiles is transformed, then multiplied, place by place; then comes the next. So no sum is shared by two workers, and
+// the order of all sums depends on the shape alone.
+#pragma once
+#include "conv_grad_weight.h"
+#include "winograd.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+template <class T, int M> class WinogradGradWeight {
+public:
+    WinogradGradWeight(const TileGrid& grid, const T* x, const T* grad)
+        : g_(grid),
+          x_(x),
+          grad_(grad),
+          shape_(winograd_shape<T>(M, grid.c, grid.k)),
+          reader_(g_),
+          groups_(larger<Index>(1, ceil_div(grid.count(), most_tiles))),
+          each_(ceil_div(grid.count(), groups_)),
+          x_row_(spaced_row<T>(grid.c)),
+          grad_row_(spaced_row<T>(grid.k)),
+          x_plane_(each_ * x_row_ + 3 * width<T>),
+          grad_plane_(each_ * grad_row_ + width<T>),
+          memory_(places * (x_plane_ + grad_plane_)),
+          sums_(shape_.size()) {}
+
+    void run(T* dw) {
+        if (g_.count() == 0) memset(sums_.data(), 0, shape_.size() * sizeof(T));
+        for (Index group = 0; group < groups_; group++) {
+            const Index begin = g_.count() * group / groups_, end = g_.count() * (group + 1) / groups_;
+            if (begin < end) {
+                transform(begin, end);
+                multiply(end - begin, group > 0);
+            }
+        }
+        const PanelShape<T> plain{9 * g_.c, g_.k};
+        Scratch<T> taps(plain.size());
+        collect(plain, taps.data());
+        unpack_sums(plain, Index(1), g_.c, Index(9), taps.data(), Index(1), dw);
+    }
+
+private:
+    static constexpr int N = M + 2, places = N * N;
+    static constexpr Index most_tiles = 192;
+
+    void transform(Index begin, Index end) {
+        parallel(end - begin, team_size(end - begin, double(end - begin) * places * (g_.c + g_.k) / width<T>), [&](Index i, int) {
+            reader_.input(x_, begin + i, &memory_[i * x_row_], x_plane_);
+            reader_.spread(grad_, begin + i, &memory_[places * x_plane_ + i * grad_row_], grad_plane_);
+        });
+    }
+
+    void multiply(Index tiles, bool add) {
+        int order[most_tiles];
+        for (Index i = 0; i < tiles; i++) order[i] = int(i);
+        const Index items = places * shape_.count();
+        parallel(items, team_size(items, double(tiles) * shape_.size() / width<T>), [&](Index item, int) {
+            const Index place = item / shape_.count(), panel = item % shape_.count(), vectors = shape_.vectors(panel);
+            const T* rows[most_tiles];
+            for (Index i = 0; i < tiles; i++) rows[i] = &memory_[place * x_plane_ + i * x_row_];
+            const T* grad = &memory_[places * x_plane_ + place * grad_plane_ + panel * shape_.lanes_most];
+            T* sums = &sums_[shape_.offset(panel) + place * g_.c * shape_.row(panel)];
+            for_channel_tiles<T>(g_.c, vectors, [&](Index c, Index channels) {
+                find_weight_sums<T>(channels, vectors)(
+                    {rows, order, tiles, c, grad, grad_row_, sums + c * shape_.row(panel), add});
+            });
+        });
+    }
+
+    // to[panel][tap][channel][lane]
+    void collect(const PanelShape<T>& plain, T* to) const {
+        parallel(g_.c, team_size(g_.c, double(shape_.size()) / width<T>), [&](Index c, int) {
+            for (Index panel = 0; panel < shape_.count(); panel++) {
+                const Index row = shape_.row(panel);
+                for (Index l = 0; l < row; l += width<T>)
+                    both_axes<T, N, 3>(
+                        Winograd<T, M>::collect,
+                        [&](auto i, auto j) CONVSCOPE_LAMBDA {
+                            return load(&sums_[shape_.offset(panel) + ((i * N + j) * g_.c + c) * row + l]);
+                        },
+                        [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA {
+                            store(to + plain.offset(panel) + ((i * 3 + j) * g_.c + c) * row + l, v);
+                        });
+            }
+        });
+    }
+
+    const TileGrid g_;
+    const T *x_, *grad_;
+    const PanelShape<T> shape_;
+    const TileReader<T, M> reader_;
+    const Index groups_, each_, x_row_, grad_row_, x_plane_, grad_plane_;
+    Scratch<T> memory_, sums_;
+};
+
+template <class T> void conv_grad_weight(const ConvShape& s, Algorithm algorithm, const T* x, const T* grad, T* dw) {
+    if (algorithm == Algorithm::winograd2) return WinogradGradWeight<T, 2>(forward_tiles(s, algorithm), x, grad).run(dw);
+    if (algorithm == Algorithm::winograd4) return WinogradGradWeight<T, 4>(forward_tiles(s, algorithm), x, grad).run(dw);
+    if (is_depthwise(s)) return depthwise_grad_weight(s, x, grad, dw);
+    Scratch<Tap> taps(s.kernel_y * s.kernel_x);
+    forward_taps(s, taps.data());
+    GradWeight<T>(forward_grid(s, taps.data()), x, grad).run(dw);
+}
+
+}  // namespace convscope::CONVSCOPE_ISA
