@@ -9,7 +9,7 @@ BUILT_FROM := pyproject.toml CMakeLists.txt $(wildcard cpp/* src/convscope/*/__i
 MARKS  := $(if $(CI),,-m "not slow")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs format bench bench-full clean
+.PHONY: help demo test check docs format bench bench-full sanitize aarch64 clean
 
 help: ## say what each target does
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,6 +34,13 @@ docs: $(VENV)/installed-docs ## build the site into site/, with the claims as th
 format: $(VENV)/installed-check ## put the code into the one format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+sanitize: ## the compiled core under the address, undefined-behaviour and thread sanitizers
+	tests/core/kernels.sh build/sanitize-address $${CXX:-g++} -O1 -g -march=x86-64-v3 -fsanitize=address,undefined -fno-sanitize-recover=all
+	tests/core/kernels.sh build/sanitize-thread $${CXX:-g++} -O1 -g -march=x86-64-v3 -fsanitize=thread
+
+aarch64: ## the compiled core for 64-bit ARM, on an emulated processor (g++-aarch64-linux-gnu, qemu-user-static)
+	RUN=qemu-aarch64-static tests/core/kernels.sh build/aarch64 aarch64-linux-gnu-g++ -O2 -static
 
 bench: $(VENV)/installed-bench ## speed against PyTorch and ONNX Runtime, a subset in under ten minutes
 	$(BIN)/python benchmarks/bench_conv.py --subset

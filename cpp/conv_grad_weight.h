@@ -81,32 +81,6 @@ template <class T, class F> void for_channel_tiles(Index channels, Index vectors
     }
 }
 
-// dw[group][k][channel][tap] from sums[part][group][panel][tap][channel][lane], in squares turned in registers.
-template <class T>
-void unpack_sums(const PanelShape<T>& shape, Index groups, Index channels, Index taps, const T* sums, Index parts, T* dw) {
-    const Index vectors = shape.padded_k() / width<T>, per_panel = shape.lanes_most / width<T>, length = channels * taps,
-                all = groups * shape.size();
-    const Index block = 4 * width<T>, blocks = ceil_div(length, block), items = groups * vectors * blocks;
-    parallel(items, team_size(items, double(all) * parts / width<T>), [&](Index item, int) {
-        const Index group = item / (vectors * blocks), vector = item / blocks % vectors, begin = item % blocks * block;
-        const Index panel = vector / per_panel, row = shape.row(panel),
-                    lanes = smaller<Index>(width<T>, shape.k - vector * width<T>);
-        const T* from = sums + group * shape.size() + shape.offset(panel) + vector % per_panel * width<T>;
-        T* to = dw + (group * shape.k + vector * width<T>)*length;
-        for (Index e = begin; e < smaller(length, begin + block); e += width<T>) {
-            Vector<T> square[width<T>];
-            for (Index i = 0; i < width<T>; i++) {
-                const Index at = smaller(e + i, length - 1);
-                const T* sum = from + (at % taps * channels + at / taps) * row;
-                square[i] = load(sum);
-                for (Index part = 1; part < parts; part++) square[i] += load(sum + part * all);
-            }
-            transpose<T>(square);
-            for (Index lane = 0; lane < lanes; lane++) store_some(to + lane * length + e, square[lane], length - e);
-        }
-    });
-}
-
 template <class T> class GradWeight {
 public:
     GradWeight(const Grid& grid, const T* x, const T* grad)
@@ -163,7 +137,7 @@ public:
         if (turned_)
             add_parts_turned(sums.data(), dw);
         else
-            unpack_sums(shape_, g_.groups, g_.channels, g_.taps, sums.data(), parts_, dw);
+            add_parts(sums.data(), dw);
     }
 
 private:
@@ -230,6 +204,25 @@ private:
         for_channel_tiles<T>(channels, vectors, [&](Index c, Index count) {
             find_weight_sums<T>(count, vectors)({b.x + tap * pixel_block, b.pixel + tap * pixel_block, b.listed[tap],
                                                  first + c, lanes, lanes_row, sums + c * row, b.add});
+        });
+    }
+
+    // dw[group][k][channel][tap] from sums[part][group][panel][tap][channel][lane].
+    void add_parts(const T* sums, T* dw) const {
+        const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>,
+                    length = g_.channels * g_.taps, all = g_.groups * shape_.size();
+        const Index block = 4 * width<T>, blocks = ceil_div(length, block), items = g_.groups * vectors * blocks;
+        parallel(items, team_size(items, double(all) * parts_ / width<T>), [&](Index item, int) {
+            const Index group = item / (vectors * blocks), vector = item / blocks % vectors, begin = item % blocks * block;
+            const Index panel = vector / per_panel, first = vector * width<T>, row = shape_.row(panel);
+            const T* from = sums + group * shape_.size() + shape_.offset(panel) + vector % per_panel * width<T>;
+            store_rows(dw + (group * g_.k + first) * length, length, smaller<Index>(width<T>, g_.k - first), begin,
+                       smaller(length, begin + block), [&](Index e) {
+                           const T* sum = from + (e % g_.taps * g_.channels + e / g_.taps) * row;
+                           Vector<T> total = load(sum);
+                           for (Index part = 1; part < parts_; part++) total += load(sum + part * all);
+                           return total;
+                       });
         });
     }
 

@@ -6,13 +6,15 @@
 
 namespace convscope {
 
-// Each build of isa.cpp defines one of these, for one instruction set and element type.
+// Each build of isa.cpp defines one of these, for one instruction set and element type. With CONVSCOPE_ONE_SET (and on other
+// processors) there is a single one, whatever the compiler was told to use.
 #define CONVSCOPE_DECLARE(set)                     \
     namespace set {                                \
     const Functions<float>& functions_of(float);   \
     const Functions<double>& functions_of(double); \
     }
-#if defined(__x86_64__) || defined(_M_X64)
+#if (defined(__x86_64__) || defined(_M_X64)) && !defined(CONVSCOPE_ONE_SET)
+#define CONVSCOPE_LEVELS
 CONVSCOPE_DECLARE(v2)
 CONVSCOPE_DECLARE(v3)
 CONVSCOPE_DECLARE(v4)
@@ -30,7 +32,7 @@ struct Choice {
 
 // Best first. The levels of x86-64 are v2: SSE4.2, v3: AVX2 and FMA, v4: AVX-512.
 const Choice* choices(int& count) {
-#if defined(__x86_64__) || defined(_M_X64)
+#ifdef CONVSCOPE_LEVELS
     static const Choice list[] = {
         {{"v4", 64, &v4::functions_of(0.f), &v4::functions_of(0.)}, bool(__builtin_cpu_supports("x86-64-v4"))},
         {{"v3", 32, &v3::functions_of(0.f), &v3::functions_of(0.)}, bool(__builtin_cpu_supports("x86-64-v3"))},

@@ -19,6 +19,13 @@ namespace {
 constexpr size_t header = 64, page = 4096, huge_page = size_t(2) << 20, most_kept_bytes = size_t(256) << 20;
 constexpr int most_kept = 32;
 
+// Under the address sanitizer every block is new and of its exact size, so that it sees where it ends.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool exact = true;
+#else
+constexpr bool exact = false;
+#endif
+
 struct Kept {
     std::mutex lock;
     void* blocks[most_kept];
@@ -31,11 +38,12 @@ size_t& size_of(void* block) { return *static_cast<size_t*>(block); }
 
 void* allocate(size_t bytes) {
     const size_t alignment = bytes >= huge_page ? huge_page : page;
-    bytes = (bytes + alignment - 1) / alignment * alignment;
+    if (!exact) bytes = (bytes + alignment - 1) / alignment * alignment;
 #if defined(_WIN32)
     void* block = _aligned_malloc(bytes, alignment);
 #else
-    void* block = aligned_alloc(alignment, bytes);
+    void* block = nullptr;
+    if (posix_memalign(&block, alignment, bytes)) block = nullptr;
 #endif
     if (!block) throw std::bad_alloc();
 #if defined(__linux__)
@@ -77,7 +85,7 @@ void give_back_scratch(void* memory) {
     void* block = static_cast<char*>(memory) - header;
     {
         std::lock_guard<std::mutex> hold(kept.lock);
-        if (kept.count < most_kept && kept.bytes + size_of(block) <= most_kept_bytes) {
+        if (!exact && kept.count < most_kept && kept.bytes + size_of(block) <= most_kept_bytes) {
             kept.blocks[kept.count++] = block;
             kept.bytes += size_of(block);
             return;

@@ -52,4 +52,15 @@ CONVSCOPE_INLINE void load_columns(const T* from, Index stride, Index lanes, Ind
     transpose<T>(columns);
 }
 
+// to[lane*stride + e] = get(e)[lane] for begin <= e < end and lanes below `lanes`.
+template <class T, class Get>
+CONVSCOPE_INLINE void store_rows(T* to, Index stride, Index lanes, Index begin, Index end, const Get& get) {
+    for (Index e = begin; e < end; e += width<T>) {
+        Vector<T> square[width<T>];
+        for (Index i = 0; i < width<T>; i++) square[i] = get(smaller(e + i, end - 1));
+        transpose<T>(square);
+        for (Index lane = 0; lane < lanes; lane++) store_some(to + lane * stride + e, square[lane], end - e);
+    }
+}
+
 }  // namespace convscope::CONVSCOPE_ISA

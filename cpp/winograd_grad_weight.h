@@ -38,10 +38,7 @@ public:
                 multiply(end - begin, group > 0);
             }
         }
-        const PanelShape<T> plain{9 * g_.c, g_.k};
-        Scratch<T> taps(plain.size());
-        collect(plain, taps.data());
-        unpack_sums(plain, Index(1), g_.c, Index(9), taps.data(), Index(1), dw);
+        collect(dw);
     }
 
 private:
@@ -72,21 +69,23 @@ private:
         });
     }
 
-    // to[panel][tap][channel][lane]
-    void collect(const PanelShape<T>& plain, T* to) const {
-        parallel(g_.c, team_size(g_.c, double(shape_.size()) / width<T>), [&](Index c, int) {
-            for (Index panel = 0; panel < shape_.count(); panel++) {
-                const Index row = shape_.row(panel);
-                for (Index l = 0; l < row; l += width<T>)
-                    both_axes<T, N, 3>(
-                        Winograd<T, M>::collect,
-                        [&](auto i, auto j) CONVSCOPE_LAMBDA {
-                            return load(&sums_[shape_.offset(panel) + ((i * N + j) * g_.c + c) * row + l]);
-                        },
-                        [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA {
-                            store(to + plain.offset(panel) + ((i * 3 + j) * g_.c + c) * row + l, v);
-                        });
-            }
+    // dw[k][channel][tap], a vector of k and a block of channels at a time.
+    void collect(T* dw) const {
+        constexpr Index block = 16;
+        const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>,
+                    blocks = ceil_div(g_.c, block), items = vectors * blocks;
+        parallel(items, team_size(items, double(shape_.size()) / width<T>), [&](Index item, int) {
+            const Index vector = item / blocks, first = item % blocks * block, count = smaller(block, g_.c - first);
+            const Index panel = vector / per_panel, row = shape_.row(panel), k = vector * width<T>;
+            const T* from = &sums_[shape_.offset(panel) + first * row + vector % per_panel * width<T>];
+            Vector<T> taps[9 * block];
+            for (Index c = 0; c < count; c++)
+                both_axes<T, N, 3>(
+                    Winograd<T, M>::collect,
+                    [&](auto i, auto j) CONVSCOPE_LAMBDA { return load(from + ((i * N + j) * g_.c + c) * row); },
+                    [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA { taps[c * 9 + i * 3 + j] = v; });
+            store_rows(dw + (k * g_.c + first) * 9, g_.c * 9, smaller<Index>(width<T>, g_.k - k), 0, count * 9,
+                       [&](Index e) { return taps[e]; });
         });
     }
 

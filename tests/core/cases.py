@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from convscope.ops.algorithms import obstacle
+
 
 @dataclass(frozen=True)
 class Case:
@@ -26,7 +28,14 @@ class Case:
 
     def __post_init__(self) -> None:
         names = ("stride", "padding", "dilation", "groups")
-        object.__setattr__(self, "settings", {name: getattr(self, name) for name in names})
+        settings = {name: getattr(self, name) for name in names}
+        object.__setattr__(self, "settings", settings | {"algorithm": "direct"})
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """What can compute it."""
+        fits = obstacle(self.kernel, self.stride, self.dilation, self.groups) is None
+        return ("direct", "winograd") if fits else ("direct",)
 
     def arrays(self, dtype, seed: int = 0):
         """Give x, weight, bias and a gradient of the output, channels last in memory."""

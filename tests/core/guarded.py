@@ -49,9 +49,11 @@ def run(at_end: bool, dtype: str) -> None:
         arrays = case.arrays(dtype)
         x, weight, bias, grad = guard(at_end, *arrays)
         y, dx, dw = guard(at_end, grad, x, weight)
-        native.conv2d(x, weight, bias, out=y, **case.settings)
-        native.conv2d_grad_input(grad, weight, x.shape, out=dx, **case.settings)
-        native.conv2d_grad_weight(x, grad, case.kernel, out=dw, **case.settings)
+        for algorithm in case.algorithms:
+            settings = case.settings | {"algorithm": algorithm}
+            native.conv2d(x, weight, bias, out=y, **settings)
+            native.conv2d_grad_input(grad, weight, x.shape, out=dx, **settings)
+            native.conv2d_grad_weight(x, grad, case.kernel, out=dw, **settings)
         native.conv2d_grad_bias(grad)
         native.relu(x, out=dx)
         window = {"stride": (1, 1), "padding": ((1, 1), (1, 1))}

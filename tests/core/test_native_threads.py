@@ -33,9 +33,15 @@ def everything(native, case: Case, dtype: str = "float32") -> list[np.ndarray]:
     flat = np.resize(rows, (64, filters.shape[1]))
     product = native.linear(flat, filters, bias)
     return [
-        native.conv2d(x, weight, bias, **case.settings),
-        native.conv2d_grad_input(grad, weight, x.shape, **case.settings),
-        native.conv2d_grad_weight(x, grad, case.kernel, **case.settings),
+        *(native.conv2d(x, weight, bias, **case.settings | {"algorithm": a}) for a in case.algorithms),
+        *(
+            native.conv2d_grad_input(grad, weight, x.shape, **case.settings | {"algorithm": a})
+            for a in case.algorithms
+        ),
+        *(
+            native.conv2d_grad_weight(x, grad, case.kernel, **case.settings | {"algorithm": a})
+            for a in case.algorithms
+        ),
         native.conv2d_grad_bias(grad),
         y,
         indices,
