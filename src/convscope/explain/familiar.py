@@ -243,7 +243,7 @@ def familiarity(
         nodes=tops,
         held=held_score,
         test=test_score,
-        curve=roc_curve(f"distance from the {neighbours}. nearest", held_score, test_score),
+        curve=roc_curve("distance in the space of features", held_score, test_score),
         baseline=roc_curve("1 - largest softmax", _doubt(familiar[scores]), _doubt(strange[scores])),
         reference_name=sets.known.name,
         test_name=sets.strange.name,

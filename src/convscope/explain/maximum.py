@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data.source import check_whole
-from convscope.errors import DtypeError, InvalidValue, UnknownName, nearest_names
+from convscope.errors import DtypeError, InvalidValue
 from convscope.explain.labelled import Progress, as_images
 from convscope.explain.naming import maker_of, name_of
 from convscope.explain.painting import Canvas, Sampler
 from convscope.explain.shown import shown
-from convscope.explain.target import class_name
+from convscope.explain.target import class_index, class_name
 from convscope.layers.base import Shape
 from convscope.network import Address, Network, Workspace, parse_address, scores_of
 from convscope.result import Result
@@ -50,7 +50,8 @@ class Maximum(Result):
     picture : ndarray of shape (H, W, 3), uint8
         The same as people see it.
     value : float
-        What was maximised, at `image`: of a channel the mean over its map, else the cell or the score.
+        What was maximised, at `image`: of a channel the root mean square of its map above zero, else the
+        cell or the score.
     peak : float
         The largest cell of the channel at `image`; of a cell or a score the same as `value`.
     start : float
@@ -118,8 +119,9 @@ def maximize(
     ----------
     net : Network
     at : str or int
-        A channel, ``conv2[3]``: the mean of its map. A cell, ``conv2[3,5,7]``. A class by its name or number:
-        its score before a last softmax.
+        A channel, ``conv2[3]``: the root mean square of its map above zero, so that strong cells count and
+        those below zero do not (the mean of an edge filter's map would only say what is at the border). A
+        cell, ``conv2[3,5,7]``. A class by its name or number: its score before a last softmax.
     size : int or (height, width), optional
         Of the image; any that the layers up to the target take. The network's own when left out.
     steps : int
@@ -202,14 +204,24 @@ class _Goal(NamedTuple):
     def read(self, part: Network, image: Array) -> tuple[float, float]:
         """Give the value and the largest cell of the channel."""
         values = part.run(image[None], keep=(self.node,), algorithm="direct")[self.node][0][self.place]
-        return float(values.mean(dtype=np.float64)), float(values.max())
+        return _value(np.asarray(values)), float(values.max())
 
     def seed(self, values: Array) -> Array:
-        """Give the gradient of the goal by the climbed node's values (1, ...)."""
+        """Give the gradient of the goal by the climbed node's values (1, ...), but for its length."""
         grad = np.zeros_like(values)
-        cells = grad[(0, *self.climbed_place)]
-        grad[(0, *self.climbed_place)] = 1 / cells.size
+        cells = np.asarray(values[(0, *self.climbed_place)])
+        above = np.maximum(cells, 0)
+        if above.ndim and not above.any():  # the one that is nearest to being above zero
+            above = (cells == cells.max()).astype(cells.dtype)
+        grad[(0, *self.climbed_place)] = above / np.linalg.norm(above) if above.ndim else 1
         return grad
+
+
+def _value(cells: Array) -> float:
+    """Give a cell itself, of a map the root mean square of what is above zero."""
+    if not cells.ndim:
+        return float(cells)
+    return float(np.sqrt(np.mean(np.maximum(cells, 0, dtype=np.float64) ** 2)))
 
 
 class _Limits(NamedTuple):
@@ -229,24 +241,21 @@ def _goal(net: Network, at: Any, shape: tuple[int, ...]) -> _Goal:
         raise DtypeError(
             f"maximize: at must be a channel such as 'conv2[3]', a cell or a class; got {type(at).__name__}."
         )
-    if not isinstance(at, str) or at in net.classes:
+    known = {name: shape for name, shape in net.shapes().items() if name in net.nodes}
+    named = isinstance(at, str) and (at in known or any(at.startswith(f"{name}[") for name in known))
+    if at in net.classes or not named:
         node, count = scores_of(net, "maximize")
-        index = net.classes.index(at) if isinstance(at, str) else int(at)
+        index = class_index(net, at, "maximize") if isinstance(at, str) else int(at)
         check_whole(index, "the class", "maximize", 0, count - 1)
-        place = (index, *(0 for _ in net.shapes()[node][2:]))
+        place = (index, *(0 for _ in known[node][2:]))
         return _Goal(node, place, class_name(net, index), node, place)
-    name = at.partition("[")[0].rstrip() if at not in net.nodes else at
-    known = {**{n: s for n, s in net.shapes().items() if n in net.nodes}}
-    if name not in known and not any(at.startswith(f"{n}[") for n in known):
-        close = nearest_names(at, [*net.classes, *known])
-        raise UnknownName(f"maximize: there is no class and no node {at!r}; {close}.")
+    at = str(at)
     node = parse_address(at, known).node
     own = {node: _part(net, node).shapes(shape)[node]}
     address: Address = parse_address(at, own)
     if not address.place:
         raise InvalidValue(f"maximize: at must name a channel or a cell, such as '{node}[0]'; got {at!r}.")
-    whole = net.shapes()
-    climbed, channel = _before_rectifier(net, whole, node, address.place[0])
+    climbed, channel = _before_rectifier(net, known, node, address.place[0])
     return _Goal(node, address.place, "", climbed, (channel, *address.place[1:]))
 
 
@@ -350,7 +359,7 @@ def _climb(
         moved = np.ascontiguousarray((matrix @ flat.T).T, part.dtype).reshape(1, channels, height, width)
         run = part.run(moved, workspace=workspace)
         values = run[goal.climbed]
-        history[step] = values[(0, *goal.climbed_place)].mean(dtype=np.float64)
+        history[step] = _value(np.asarray(values[(0, *goal.climbed_place)]))
         grads = part.backward(run, {goal.climbed: goal.seed(values)}, parameters=False)
         if not grads.inputs:
             raise InvalidValue(f"maximize: {goal.climbed!r} must depend on the image; it does not.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convscope.errors import DtypeError, InvalidValue, UnknownName, nearest_names
 from convscope.network import Activations, Address, Network, parse_address, scores_of
 
-__all__ = ["Target", "class_name", "find_target", "find_targets", "seed_of", "values_of"]
+__all__ = ["Target", "class_index", "class_name", "find_target", "find_targets", "seed_of", "values_of"]
 
 Array = NDArray[Any]
 
@@ -78,7 +78,7 @@ def find_target(net: Network, target: Any, activations: Activations, who: str, i
         return _of_class(net, net.classes.index(text), activations, who, image)
     if text.partition("[")[0].rstrip() in net.nodes or text in net.nodes or "]" in text:
         return _of_address(net, text, activations, who, image)
-    return _of_class(net, _class_index(net, text, who), activations, who, image)
+    return _of_class(net, class_index(net, text, who), activations, who, image)
 
 
 def find_targets(net: Network, target: Any, activations: Activations, who: str) -> list[Target]:
@@ -142,7 +142,10 @@ def _of_address(net: Network, text: str, activations: Activations, who: str, ima
     return Target(address.node, (*address.place, *(int(i) for i in cell)))
 
 
-def _class_index(net: Network, text: str, who: str) -> int:
+def class_index(net: Network, text: str, who: str) -> int:
+    """Find a class by its name, its number as text, or a part of its name that no other has."""
+    if text in net.classes:
+        return net.classes.index(text)
     if text.isdecimal():
         return int(text)
     found = [index for index, name in enumerate(net.classes) if text.lower() in name.lower()]

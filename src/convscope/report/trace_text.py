@@ -20,6 +20,7 @@ __all__ = [
     "gradient_text",
     "prepared",
     "trace_text",
+    "with_words",
 ]
 
 _MOST_TERMS = 100  # a longer sum is shown by channel, with its strongest products
@@ -148,6 +149,18 @@ def aligned(head: list[str], rows: list[list[str]]) -> list[str]:
     return [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]
     ]
+
+
+def with_words(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Set a table as `aligned`, but for the last column, which is words and begins at the left.
+
+    Examples
+    --------
+    >>> with_words(["n", "said"], [["2", "two"], ["10", ""]])
+    [' n  said', ' 2  two', '10']
+    """
+    numbers = aligned(head[:-1], [row[:-1] for row in rows])
+    return [f"{line}  {row[-1]}".rstrip() for line, row in zip(numbers, [head, *rows], strict=True)]
 
 
 def _totals(trace: Trace) -> list[str]:
