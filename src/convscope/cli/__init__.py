@@ -7,17 +7,22 @@ from typing import Annotated
 import typer
 
 from convscope import __version__
+from convscope.cli.ablate import ablate
 from convscope.cli.claims import claims
 from convscope.cli.convert import convert
 from convscope.cli.demo import demo
 from convscope.cli.errors import run
 from convscope.cli.evaluate import evaluate
+from convscope.cli.evolve import evolve
+from convscope.cli.familiarity import familiarity
 from convscope.cli.filter import filter_photo
 from convscope.cli.geometry import geometry
 from convscope.cli.info import info
 from convscope.cli.inspect import inspect_model
 from convscope.cli.kernels import kernels
 from convscope.cli.ledger import ledger
+from convscope.cli.maps import maps
+from convscope.cli.maximize import maximize
 from convscope.cli.occlusion import occlusion
 from convscope.cli.patches import patches
 from convscope.cli.predict import predict
@@ -53,6 +58,12 @@ app.command()(workbook)
 app.command()(patches)
 app.command()(saliency)
 app.command()(occlusion)
+
+app.command()(maps)
+app.command()(maximize)
+app.command()(evolve)
+app.command()(familiarity)
+app.command()(ablate)
 
 
 def _show_version(wanted: bool) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from convscope.network import Network
     from convscope.training import Evaluation
 
-__all__ = ["as_the_network_wants", "evaluate"]
+__all__ = ["as_the_network_wants", "evaluate", "open_part"]
 
 _MOST_CLASSES = 20  # of a confusion table that fits a terminal
 
@@ -59,7 +59,9 @@ def evaluate(
     if output is not None and output.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise InvalidValue(f"evaluate: --output must end in .png, .svg or .pdf; got {str(output)!r}.")
     net = open_network(model)
-    source, which = _open(net, data, part, {"memory": memory << 20, "scale": data_scale, "layout": layout})
+    source, which = open_part(
+        net, data, part, {"memory": memory << 20, "scale": data_scale, "layout": layout}
+    )
     found = measure(net, source)
     if output is not None:
         from convscope.report.picture import save_figure
@@ -73,7 +75,7 @@ def evaluate(
         print(f"\nThe picture is in {output}")
 
 
-def _open(net: Network, data: str, part: str | None, options: dict[str, Any]) -> tuple[Source, str]:
+def open_part(net: Network, data: str, part: str | None, options: dict[str, Any]) -> tuple[Source, str]:
     """Open the part of a data set that is to be measured on, its images in the network's form."""
     from convscope.data import open_dataset
 

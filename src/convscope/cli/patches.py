@@ -14,7 +14,7 @@ from convscope.errors import InvalidValue
 if TYPE_CHECKING:
     from convscope.network import Network
 
-__all__ = ["patches"]
+__all__ = ["opened_images", "patches"]
 
 
 @opens_network
@@ -56,13 +56,13 @@ def patches(
     if output is not None and node is None and output.suffix.lower() not in (".json", ".txt", ".html"):
         raise InvalidValue("patches: a picture shows one node; name it with --node, or write .html or .json.")
     net = open_network(model)
-    images = _opened(net, data, part)
+    images = opened_images(net, data, part)
     with Bar("images") as bar:
         found = top_patches(net, images, node, best, per_image=per_image, state=state, progress=bar)
     tell(found, json=json, output=output)
 
 
-def _opened(net: Network, data: str, part: str | None) -> Any:
+def opened_images(net: Network, data: str, part: str | None) -> Any:
     """Open a data set in the form the network takes; a folder of images is left to the network's own rule."""
     from convscope.cli.evaluate import as_the_network_wants
     from convscope.data import open_dataset
@@ -73,8 +73,8 @@ def _opened(net: Network, data: str, part: str | None) -> Any:
     if data not in NAMES and path.is_dir() and not holds_idx:
         return path
     if part not in (None, "test", "train"):
-        raise InvalidValue(f"patches: --part must be test or train; got {part!r}.")
+        raise InvalidValue(f"--part must be test or train; got {part!r}.")
     train, test = open_dataset(data)
     if part == "test" and test is None:
-        raise InvalidValue(f"patches: {data} has no test part.")
+        raise InvalidValue(f"{data} has no test part.")
     return as_the_network_wants(net, train if test is None or part == "train" else test)

@@ -88,17 +88,35 @@ def save_animation(found: Evolution, path: Path) -> None:
     """Write the animation, a frame for each epoch, the last one longest."""
     from PIL import Image
 
-    frames = [Image.fromarray(frame) for frame in evolution_frames(found)]
+    pixels = evolution_frames(found)
     kind = path.suffix.lower().lstrip(".")
-    if kind == "gif":  # one palette for all, or the colours of zero would flicker
-        palette = frames[-1].quantize(255, dither=Image.Dither.NONE)
-        frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    frames = _with_palette(pixels) if kind == "gif" else [Image.fromarray(frame) for frame in pixels]
     durations = [900] * (len(frames) - 1) + [2700]
     with atomic_path(path) as temporary:
         frames[0].save(
             temporary, format="gif" if kind == "gif" else "png", save_all=True, append_images=frames[1:],
             duration=durations, loop=0,
         )  # fmt: skip
+
+
+def _with_palette(frames: list[NDArray[np.uint8]]) -> list[Any]:
+    """Give frames one palette, or colours would flicker: greys, the diverging scale, and others they have."""
+    from PIL import Image
+
+    greys = np.linspace(0, 255, 32).astype(np.uint8)[:, None].repeat(3, axis=1)
+    scale = paint(np.linspace(-1, 1, 97), 1.0)
+    others = Image.fromarray(frames[-1]).quantize(127, dither=Image.Dither.NONE).getpalette() or []
+    palette = np.array([*greys.ravel(), *scale.ravel(), *others[: 3 * 127]], np.int64).reshape(-1, 3)
+    found = []
+    for frame in frames:
+        packed = frame.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
+        colours, where = np.unique(packed, return_inverse=True)
+        parts = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1)
+        nearest = np.array([np.argmin(((palette - part) ** 2).sum(axis=1)) for part in parts], np.uint8)
+        image = Image.fromarray(nearest[where].reshape(packed.shape))
+        image.putpalette(palette.astype(np.uint8).tobytes())
+        found.append(image)
+    return found
 
 
 @renders("Evolution", "plot")
@@ -142,8 +160,12 @@ def evolution_frames(found: Evolution) -> list[NDArray[np.uint8]]:
             sheet.bar(limit_of(layer.patterns), text=f"weights of {layer.node}")
             chosen = _shown(layer, 2 * _MOST)
             tiles = [
-                _tile(found, layer, number_of, k, (f"[{k}]", str(layer.family[number_of, k]))) for k in chosen
-            ]
+                _tile(
+                    found, layer, number_of, k, (f"[{k}]", str(layer.family[number_of, k])),
+                    0 <= layer.formed[k] <= epoch,
+                )
+                for k in chosen
+            ]  # fmt: skip
             # two lines below each, whatever they say, so that all frames have one size
             parts = _parts(found)
             sheet.grid(tiles, size=(sheet.room + 0.08) / (8 if parts == 1 else 6) - 0.081, points=6)

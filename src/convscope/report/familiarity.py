@@ -78,7 +78,9 @@ def _table(features: Any) -> list[str]:
 
 def _what(feature: FamiliarFeature) -> str:
     most = f"mostly {feature.mostly} ({feature.mostly_share:.0%})" if feature.mostly else ""
-    return "; ".join(part for part in (feature.name, most) if part)
+    # a line of the table has no room for the long name of noise
+    name = "noise" if feature.name.startswith("no pattern") else feature.name
+    return "; ".join(part for part in (name, most) if part)
 
 
 @renders("Familiarity", "html")
