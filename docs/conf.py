@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from convscope import __version__
@@ -14,6 +15,8 @@ language = "en"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = ["_build"]
+# two dashes are an option, not a dash
+smartquotes = False
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 
 # in the docstrings a single backtick is code
@@ -57,7 +60,16 @@ def trim_code(app: Any, name: str, source: list[str]) -> None:
     source[0] = source[0].replace("\n\n```\n", "\n```\n")
 
 
+def list_other_pages(app: Any, name: str, source: list[str]) -> None:
+    """Put the pages that the front page does not name where it says "every-other-page"."""
+    if name == "index":
+        named = set(re.findall(r"^[\w/-]+$", source[0], re.MULTILINE))
+        others = sorted({page.stem for page in Path(__file__).parent.glob("*.md")} - named - {"index"})
+        source[0] = source[0].replace("every-other-page", "\n".join(others))
+
+
 def setup(app: Any) -> None:
     """Connect the above."""
     app.connect("source-read", trim_code)
+    app.connect("source-read", list_other_pages)
     app.connect("autodoc-process-docstring", escape_bars)
