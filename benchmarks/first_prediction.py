@@ -2,12 +2,14 @@
 
     python benchmarks/first_prediction.py NET.onnx [NET.onnx ...]
 
-Each figure is the median of several fresh processes, turn by turn: import the library, open the file, predict
-for one image. PyTorch, which does not open ONNX, loads a traced module that convscope made of the same file.
+Each figure is the median of several fresh processes, turn by turn, after one that does not count (it may have
+to write bytecode, as pip does when it installs): import the library, open the file, predict for one image.
+PyTorch, which does not open ONNX, loads a traced module that convscope made of the same file.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -53,15 +55,18 @@ def traced(model: Path, folder: Path) -> tuple[Path, str]:
 
 def main() -> None:
     """Print a line for each network and library."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryDirectory() as folder:
         for model in map(Path, sys.argv[1:]):
             path, shape = traced(model, Path(folder))
             seconds: dict[str, list[float]] = {name: [] for name in PROGRAMS}
-            for _ in range(RUNS):
+            for turn in range(1 + RUNS):
                 for name, program in PROGRAMS.items():
+                    command = [sys.executable, "-c", program, model, path, shape]
                     start = time.perf_counter()
-                    subprocess.run([sys.executable, "-c", program, model, path, shape], check=True)
-                    seconds[name].append(time.perf_counter() - start)
+                    subprocess.run(command, check=True, env=environment)
+                    if turn:
+                        seconds[name].append(time.perf_counter() - start)
             for name, found in seconds.items():
                 print(
                     f"{model.stem:<24} {name:<14} {statistics.median(found):6.2f} s (best {min(found):.2f})"
