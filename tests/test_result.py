@@ -46,7 +46,7 @@ def test_an_unknown_suffix_names_the_known_ones_and_no_picture_is_said(tmp_path)
         READING.save(tmp_path / "r.xyz")
     with pytest.raises(InvalidValue, match=r"Reading\.plot: there is no picture"):
         READING.plot()
-    assert READING._repr_html_() is None
+    assert "0.5" in READING._repr_html_()  # its fields, where nobody draws it
     assert not list(tmp_path.iterdir())
 
 
@@ -61,3 +61,35 @@ def test_a_registered_renderer_is_found_also_for_a_subclass(tmp_path):
 
     Finer(0.25, np.zeros(1)).save(tmp_path / "r.txt")
     assert (tmp_path / "r.txt").read_text() == "0.25"
+
+
+def test_every_result_shows_itself_in_a_notebook_with_its_style() -> None:
+    import convscope as cs
+
+    net = cs.models.small_cnn(seed=0)
+    table = cs.kernel_table(net, "conv1")
+    for result in (table, net.summary(), table.layer.findings[0], cs.inspect(net), table[0]):
+        shown = result._repr_html_()
+        assert shown.startswith(('<div class="convscope"><style>', "<iframe"))
+    finding = table.layer.findings[0]._repr_html_()
+    assert finding.count("<tr>") == 1 + 7  # the head and one row for each field
+
+
+def test_rows_become_a_frame() -> None:
+    pandas = pytest.importorskip("pandas")
+    import convscope as cs
+
+    net = cs.models.small_cnn(seed=0)
+    frame = cs.kernel_table(net, "conv1").to_frame()
+    assert isinstance(frame, pandas.DataFrame)
+    assert frame["family"].tolist() == cs.kernel_table(net, "conv1").family.tolist()
+    assert net.summary().to_frame()["name"].tolist() == list(net.nodes)
+    assert len(cs.inspect(net).to_frame()) == 48
+    assert set(cs.kernel_table(net, "conv1").layer.to_frame()["name"]) >= {"aliasing", "dead filters"}
+
+
+def test_what_has_no_rows_says_so() -> None:
+    import convscope as cs
+
+    with pytest.raises(InvalidValue, match="has no rows"):
+        cs.verdict([[1.0, 2.0]]).to_frame()

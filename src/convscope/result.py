@@ -33,10 +33,10 @@ _SHOWN = {"html": "html", "md": "text", "txt": "text"}
 def renders(result: str, kind: str) -> Callable[[_R], _R]:
     """Register a renderer of a class, by its name, for a kind of output.
 
-    `kind` is a file suffix without the dot, or "plot", "text" or "html". A renderer of a
+    `kind` is a file suffix without the dot, or "plot", "rows", "text" or "html". A renderer of a
     suffix is called as `renderer(result, path)` and must write through `convscope.files`;
     one of "plot" as `renderer(result, ax=None, **options)` and returns the matplotlib Axes;
-    "text" and "html" return a string.
+    "rows" gives a mapping of column to value for each row; "text" and "html" return a string.
     """
 
     def register(function: _R) -> _R:
@@ -83,9 +83,36 @@ class Result:
         """Draw the result with matplotlib and return the Axes."""
         return self._renderer("plot")(self, ax=ax, **options)
 
-    def _repr_html_(self) -> str | None:
-        renderer = self._find("html")
-        return None if renderer is None else str(renderer(self))
+    def to_frame(self) -> Any:
+        """Give the rows of the result as a pandas DataFrame: one a filter, a node, an epoch, a finding ...
+
+        Raises
+        ------
+        InvalidValue
+            If pandas is not installed, or the result has no rows.
+        """
+        rows = self._rows()
+        try:
+            import pandas
+        except ImportError as error:
+            raise InvalidValue(
+                f"{type(self).__name__}.to_frame needs pandas: pip install pandas; .to_dict needs nothing."
+            ) from error
+        return pandas.DataFrame(rows)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Give what a renderer says are the rows, else the first field that is a tuple of records."""
+        renderer = self._find("rows")
+        if renderer is not None:
+            return list(renderer(self))
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, tuple) and value and all(dataclasses.is_dataclass(item) for item in value):
+                return [{f.name: getattr(item, f.name) for f in dataclasses.fields(item)} for item in value]
+        raise InvalidValue(f"{type(self).__name__}.to_frame: this result has no rows; see .to_dict.")
+
+    def _repr_html_(self) -> str:
+        return str(self._renderer("notebook")(self))
 
     def __str__(self) -> str:
         renderer = self._find("text")
@@ -115,7 +142,7 @@ class Result:
         classes = {cls.__name__ for cls in type(self).__mro__}
         kinds = {k for c, k in _RENDERERS if c in classes}
         files = {suffix for suffix, shown in _SHOWN.items() if shown in kinds}
-        files |= kinds - {"plot", "page", *_SHOWN.values()}
+        files |= kinds - {"plot", "page", "notebook", "rows", *_SHOWN.values()}
         known = ", ".join(sorted("." + suffix for suffix in (*files, "json")))
         raise InvalidValue(f"{name}.save: the suffix must be one of {known}; got '.{suffix or kind}'.")
 

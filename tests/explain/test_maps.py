@@ -58,7 +58,7 @@ def test_as_text_and_in_a_notebook(maps: FeatureMaps) -> None:
     lines = str(maps).splitlines()
     assert len(lines) == len(maps.nodes) + 1
     assert lines[2].split()[:3] == ["conv1", "Conv2d", "16x8x8"]
-    assert (maps._repr_html_() or "").startswith('<img alt="feature maps')
+    assert '<img alt="feature maps' in maps._repr_html_()
 
 
 def test_each_map_has_a_scale_of_its_own(maps: FeatureMaps) -> None:

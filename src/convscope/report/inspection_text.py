@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from convscope.files import write_text
 from convscope.inspection import GateResult, Inspection
 from convscope.report.inspection_page import finding_value
+from convscope.report.kernel_csv import kernel_rows
 from convscope.report.kernel_words import family_counts
 from convscope.report.layers_table import pair
 from convscope.result import renders
@@ -59,6 +61,12 @@ def gates_text(result: GateResult) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     lines = ["  ".join([*(row[i].ljust(widths[i]) for i in range(5)), row[5]]) for row in rows]
     return "\n".join([head, *lines])
+
+
+@renders("Inspection", "rows")
+def inspection_rows(account: Inspection) -> list[dict[str, Any]]:
+    """Give a row for each filter of each layer."""
+    return [row for layer in account.layers for row in kernel_rows(layer.table)]
 
 
 @renders("Inspection", "md")

@@ -30,9 +30,16 @@ def save_table(table: KernelTable, path: Path) -> None:
 @renders("KernelTables", "csv")
 def save_tables(tables: KernelTables, path: Path) -> None:
     """Write one line for each filter of each layer."""
-    write_text(path, _text([row for table in tables.values() for row in kernel_rows(table)]))
+    write_text(path, _text(tables_rows(tables)))
 
 
+@renders("KernelTables", "rows")
+def tables_rows(tables: KernelTables) -> list[dict[str, Any]]:
+    """Give a row for each filter of each layer."""
+    return [row for table in tables.values() for row in kernel_rows(table)]
+
+
+@renders("KernelTable", "rows")
 def kernel_rows(table: KernelTable) -> list[dict[str, Any]]:
     """Give a mapping of column to value for each filter."""
     return [{"node": table.node, "filter": i, **_row(v)} for i, v in enumerate(table)]

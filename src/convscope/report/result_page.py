@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+from convscope.report.notebook import result_html
 from convscope.report.page import escape, page, section
 from convscope.result import Result, renders
 
@@ -19,7 +20,7 @@ def result_page(result: Result) -> str:
     kind = _spaced(type(result).__name__)
     title = f"{kind}: {name}" if name else kind
     footer = f"<p>convscope {__version__}, {datetime.date.today().isoformat()}</p>"
-    body = section("result", kind, str(result._repr_html_()))
+    body = section("result", kind, result_html(result))
     return page(title, f"<h1>{escape(title)}</h1>", [body], footer)
 
 
