@@ -101,7 +101,8 @@ def maximum_sheet(found: Sequence[Maximum]) -> Sheet:
 
 
 def _lines(found: Maximum) -> tuple[str, ...]:
-    lines = [found.at, _named(found).removeprefix(": "), f"largest cell {number(found.peak, 3)}"]
+    what = "largest cell" if found.peak != found.value else "score" if found.label else "value"
+    lines = [found.at, _named(found).removeprefix(": "), f"{what} {number(found.peak, 3)}"]
     if found.peak != found.value:
         lines.append(f"root mean square above zero {number(found.value, 3)}")
     if found.largest_real is not None:
