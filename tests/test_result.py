@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from convscope.errors import InvalidValue
-from convscope.result import Result, plain, renders
+from convscope.result import Result, plain, renders, to_json
 
 
 @dataclass(frozen=True)
@@ -93,3 +93,19 @@ def test_what_has_no_rows_says_so() -> None:
 
     with pytest.raises(InvalidValue, match="has no rows"):
         cs.verdict([[1.0, 2.0]]).to_frame()
+
+
+@dataclass(frozen=True)
+class Loose(Result):
+    """A result whose own to_dict lets NaN through, as those of traces did."""
+
+    value: float
+
+    def to_dict(self):
+        return {"rows": [{"value": self.value}]}
+
+
+def test_what_a_to_dict_of_its_own_lets_through_becomes_text_too(tmp_path):
+    Loose(float("nan")).save(tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text()) == {"rows": [{"value": "nan"}]}
+    assert json.loads(to_json([Loose(float("-inf"))])) == [{"rows": [{"value": "-inf"}]}]

@@ -21,7 +21,7 @@ import numpy as np
 from convscope.errors import InvalidValue
 from convscope.files import write_text
 
-__all__ = ["Result", "plain", "renders"]
+__all__ = ["Result", "plain", "renders", "to_json"]
 
 Renderer = Callable[..., Any]
 _RENDERERS: dict[tuple[str, str], Renderer] = {}
@@ -72,7 +72,7 @@ class Result:
         """
         suffix = Path(path).suffix.lower().lstrip(".")
         if suffix == "json":
-            write_text(path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+            write_text(path, to_json(self) + "\n")
             return
         if suffix in _SHOWN and (suffix == "html" or self._find(suffix) is None):
             write_text(path, self._shown_as(suffix) + "\n")
@@ -170,3 +170,18 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def to_json(value: Any) -> str:
+    """Write anything that `plain` takes as JSON, which knows neither NaN nor infinity: they become text.
+
+    Examples
+    --------
+    >>> to_json([float("inf")])
+    '[\\n "inf"\\n]'
+    """
+    told = plain(value)
+    try:
+        return json.dumps(told, indent=1, allow_nan=False)
+    except ValueError:  # a `to_dict` of a result's own left some in; a second walk is rarely needed
+        return json.dumps(plain(told), indent=1, allow_nan=False)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from convscope.layers import Add, AvgPool2d, Concatenate, Flatten, GlobalAvgPool2d, MaxPool2d, ReLU
+from convscope.layers.spatial import ConvNd
 from convscope.models import Builder, batch_norm, conv2d, lenet5, linear, sequential
-from convscope.network import Network
+from convscope.network import Network, Node
 
 
 def forked() -> Network:
@@ -136,3 +137,13 @@ def test_vectors_have_no_receptive_field() -> None:
     assert all(row.receptive_field is None for row in net.summary().rows)
     assert net.run(np.zeros((3, 7), np.float32)).output.shape == (3, 2)
     assert net.run(np.zeros(7, np.float32)).output.shape == (1, 2)
+
+
+@pytest.mark.parametrize(("axes", "kernel", "words"), [(1, (3,), "3"), (3, (3, 2, 4), "3x2x4")])
+def test_kernels_of_one_and_three_axes(axes: int, kernel: tuple[int, ...], words: str) -> None:
+    weight = np.ones((2, 1, *kernel), np.float32)
+    net = Network([Node("c", ConvNd(weight), "input")], (1, *([8] * axes)))
+    said = net.summary()["c"].settings
+    assert words in said.split(", ")
+    assert "stride" not in said  # all as usual
+    assert "padding" not in said

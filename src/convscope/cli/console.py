@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
-from convscope.result import plain
+from convscope.result import to_json
 
 __all__ = ["console", "print_json", "printable", "width", "wrapped"]
 
@@ -22,7 +21,7 @@ def console(stderr: bool = False) -> Any:
 
 def print_json(value: Any) -> None:
     """Print a result as JSON on stdout."""
-    print(json.dumps(plain(value), indent=1, allow_nan=False))
+    print(to_json(value))
 
 
 def printable(text: str) -> str:

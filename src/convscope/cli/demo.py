@@ -119,11 +119,10 @@ def _train(seed: int, epochs: int) -> _Run:
 def _write(run: _Run, page: Path, network: Path, result: Path, started: float) -> None:
     """Write the three files to the temporary paths given."""
     import hashlib
-    import json
 
     from convscope.files import write_text
     from convscope.formats import save
-    from convscope.result import plain
+    from convscope.result import to_json
 
     save(run.net, network)
     facts = _facts(run, hashlib.sha256(network.read_bytes()).hexdigest())
@@ -139,9 +138,9 @@ def _write(run: _Run, page: Path, network: Path, result: Path, started: float) -
         "families": {"before": before, "after": after},
         "seconds": {"training": run.history.seconds, "all": time.perf_counter() - started},
         **facts,
-        "history": plain(run.history),
+        "history": run.history,
     }
-    write_text(result, json.dumps(numbers, indent=1, allow_nan=False) + "\n")
+    write_text(result, to_json(numbers) + "\n")
 
 
 def _facts(run: _Run, digest: str) -> dict[str, Any]:

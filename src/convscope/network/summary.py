@@ -244,24 +244,23 @@ def _settings(settings: Mapping[str, Any]) -> str:
     words = []
     for name, value in settings.items():
         if name == "kernel_size":
-            words.append(f"{value[0]}x{value[1]}")
+            words.append("x".join(map(str, value)))
         elif name == "connections":
             words.append(f"{int(np.sum(value))} of {np.size(value)} kernels")
-        elif name in _USUAL and value in _USUAL[name]:
-            continue
-        else:
+        elif _short(value) != _USUAL.get(name):
             words.append(f"{name.replace('_', ' ')} {_short(value)}")
     return ", ".join(words)
 
 
-_USUAL: dict[str, tuple[Any, ...]] = {
-    "stride": ((1, 1),),
-    "padding": (((0, 0), (0, 0)),),
-    "dilation": ((1, 1),),
-    "groups": (1,),
-    "ceil_mode": (False,),
-    "count_include_pad": (True,),
-    "axis": (1,),
+# by its short form, which is the same for images and for signals of one or three axes
+_USUAL = {
+    "stride": "1",
+    "padding": "0",
+    "dilation": "1",
+    "groups": "1",
+    "ceil_mode": "no",
+    "count_include_pad": "yes",
+    "axis": "1",
 }
 
 

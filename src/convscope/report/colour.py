@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "DIVERGING",
+    "MISSING",
     "colour_map",
     "css_gradient",
     "grey",
@@ -33,7 +34,7 @@ DIVERGING = (
     "#f7f7f7",
     "#fbdeb4", "#f3b15f", "#cd7611", "#9f4e05", "#522303",
 )  # fmt: skip
-_MISSING = (190, 60, 190)  # NaN and infinity are painted purple, never hidden
+MISSING = (190, 60, 190)  # NaN and infinity are painted purple, never hidden
 
 
 def limit_of(*arrays: Array) -> float:
@@ -76,7 +77,7 @@ def paint(values: Array, limit: float) -> NDArray[np.uint8]:
     lower = np.minimum(place.astype(int), len(stops) - 2)
     share = (place - lower)[..., None]
     colours = np.rint(stops[lower] * (1 - share) + stops[lower + 1] * share)
-    colours[~finite] = _MISSING
+    colours[~finite] = MISSING
     painted: NDArray[np.uint8] = colours.astype(np.uint8)
     return painted
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convscope.explain import Familiarity
 from convscope.inspection import ChannelView, Evidence
-from convscope.report.colour import limit_of, paint
+from convscope.report.colour import MISSING, limit_of, paint
 from convscope.report.kernel_sheet import POWER_COLOURS
 from convscope.report.page import details, escape, figure, section, table
 from convscope.report.picture import photo_uri
@@ -64,7 +64,9 @@ def _signed(array: Array, bgr: bool) -> NDArray[np.uint8]:
         total = array.sum(axis=0)
         return paint(total, limit_of(total))
     levels = 127.5 + 127.5 * (array[::-1] if bgr else array) / limit_of(array)
-    return np.ascontiguousarray(np.rint(levels).clip(0, 255).transpose(1, 2, 0), np.uint8)
+    shown = np.rint(levels).clip(0, 255).transpose(1, 2, 0)
+    shown[~np.isfinite(shown).all(axis=2)] = MISSING
+    return np.ascontiguousarray(shown, np.uint8)
 
 
 def evidence_section(found: tuple[Evidence, ...]) -> str:
@@ -123,16 +125,26 @@ def _occluded(one: Evidence) -> tuple[str, str, str]:
 
 
 def _heat(strength: Array) -> NDArray[np.uint8]:
-    levels = np.rint(strength / (float(strength.max()) or 1.0) * (len(POWER_COLOURS) - 1)).astype(int)
-    return np.asarray(POWER_COLOURS[levels], np.uint8)
+    share, finite = _share(strength)
+    colours = np.asarray(POWER_COLOURS[np.rint(share * (len(POWER_COLOURS) - 1)).astype(int)], np.uint8)
+    colours[~finite] = MISSING
+    return colours
+
+
+def _share(strength: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """Give each value's share of the largest, 0 where it is no number, and where it is one."""
+    finite = np.isfinite(strength)
+    return np.clip(np.where(finite, strength, 0.0) / limit_of(strength), 0, 1), finite
 
 
 def _over(pixels: NDArray[np.uint8], strength: Array) -> NDArray[np.uint8]:
     """Lay a map in orange over the image in grey."""
-    share = np.clip(strength / (float(strength.max()) or 1.0), 0, 1)[..., None]
+    found, finite = _share(strength)
+    share = found[..., None]
     grey = 0.55 * pixels.mean(axis=2, keepdims=True) + 100
     orange = np.array([224.0, 105.0, 10.0])
     mixed = grey * (1 - 0.85 * share) + orange * 0.85 * share
+    mixed[~finite] = MISSING
     return np.asarray(np.rint(mixed).clip(0, 255), np.uint8)
 
 
