@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from convscope.errors import InvalidValue
 from convscope.explain.class_maps import last_map
+from convscope.explain.covering import CoveredRuns
 from convscope.explain.run import run_one
 from convscope.explain.sanity import Sanity, check_sanity
 from convscope.explain.shown import shown
 from convscope.explain.target import Target, class_name, find_target, values_of
-from convscope.network import Network, scores_of
+from convscope.network import Activations, Network, scores_of
 from convscope.result import Result
 
 __all__ = ["Occlusion", "occlusion"]
@@ -152,13 +153,13 @@ def occlusion(
         raise InvalidValue(f"occlusion: node must name a node with maps (C, H, W); got {maps!r}.")
     channel = 0 if maps is None else int(activations[maps][0].sum(axis=(1, 2)).argmax())
     watched = Watched(cell, None if maps is None else (maps, channel), _scores(net))
-    score, strongest, likely = covered(net, x, watched, places, fill, algorithm, progress)
+    score, strongest, likely = covered(net, activations, watched, places, fill, algorithm, progress)
     value = float(values_of([cell], activations)[0])
 
     def again(other: Network) -> Array:
-        own = values_of([cell], other.run(x, algorithm=algorithm))[0]
-        alone = Watched(cell, None, None)
-        return np.asarray(own - covered(other, x, alone, places, fill, algorithm, None)[0])
+        run = other.run(x, algorithm=algorithm)
+        own, alone = values_of([cell], run)[0], Watched(cell, None, None)
+        return np.asarray(own - covered(other, run, alone, places, fill, algorithm, None)[0])
 
     return Occlusion(
         score=score,
@@ -236,7 +237,7 @@ class Places:
 
 def covered(
     net: Network,
-    x: Array,
+    activations: Activations,
     watched: Watched,
     places: Places,
     fill: float,
@@ -247,17 +248,15 @@ def covered(
     """Give value, map's sum and answer with the square at each place."""
     boxes = list(places.boxes())
     shape = (len(places.rows), len(places.columns))
-    score = np.empty(len(boxes), x.dtype)
-    strongest = None if watched.map is None else np.empty(len(boxes), x.dtype)
+    dtype, runs = net.dtype, CoveredRuns(net, activations, watched.nodes, algorithm)
+    score = np.empty(len(boxes), dtype)
+    strongest = None if watched.map is None else np.empty(len(boxes), dtype)
     likely = None if watched.scores is None else np.empty(len(boxes), np.int64)
     for first in range(0, len(boxes), chunk):
         part = boxes[first : first + chunk]
-        images = np.repeat(x, len(part), axis=0)
-        for image, (top, left, bottom, right) in zip(images, part, strict=True):
-            image[:, top:bottom, left:right] = fill
-        found = net.run(images, keep=watched.nodes, algorithm=algorithm)
+        found = runs(part, fill)
         here = slice(first, first + len(part))
-        score[here] = values_of([watched.cell] * len(part), found)
+        score[here] = [one[watched.cell.place] for one in found[watched.cell.node]]
         if strongest is not None and watched.map is not None:
             strongest[here] = found[watched.map[0]][:, watched.map[1]].sum(axis=(1, 2))
         if likely is not None and watched.scores is not None:
