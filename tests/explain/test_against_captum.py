@@ -15,8 +15,7 @@ import pytest
 
 import convscope as cs
 from convscope.explain import attributions, class_maps
-from convscope.explain.deconvolution import project_back
-from convscope.explain.target import find_targets, values_of
+from convscope.explain.deconvolution import projections
 from convscope.network import Network
 from view_networks import branched, image
 
@@ -95,12 +94,10 @@ def test_guided(pair: Any) -> None:
 @pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU")
 def test_deconvnet(pair: Any) -> None:
     net, module, x, leaf = pair
-    activations = net.run(x, algorithm="direct")
-    cells = find_targets(net, None, activations, "test")
-    values = values_of(cells, activations)
+    ours, cells, values = projections(net, x, None)
     assert (values > 0).all()
-    ours = project_back(net, activations, cells) / values.reshape(-1, 1, 1, 1)  # Captum begins with 1
-    check(ours, attr.Deconvolution(module).attribute(leaf, target=[cell.place[0] for cell in cells]))
+    judge = attr.Deconvolution(module).attribute(leaf, target=[cell.place[0] for cell in cells])
+    check(ours / values.reshape(-1, 1, 1, 1), judge)  # Captum begins with 1
 
 
 @pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU")

@@ -9,7 +9,7 @@ smooth             the mean of d s / d x at x + noise
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import InvalidValue
-from convscope.explain.target import Target, find_targets, seed_of, values_of
+from convscope.explain.patches import up_to
+from convscope.explain.target import Target, find_targets, node_of, seed_of, values_of
+from convscope.layers import Context, Conv2d
 from convscope.network import Activations, Network, Workspace
+from convscope.network.input import as_batch
 
 __all__ = ["METHODS", "Attribution", "Settings", "attribution", "attributions"]
 
 Array = NDArray[Any]
+
+#: The methods of `saliency`.
+METHODS = ("gradient", "gradient-x-input", "guided", "integrated", "smooth")
 
 
 @dataclass(frozen=True)
@@ -111,92 +117,125 @@ def attribution(net: Network, images: Any, target: Any, method: str, settings: S
     """Compute `attributions`, with the targets that were found and their values."""
     if method not in METHODS:
         raise InvalidValue(f"saliency: method must be one of {', '.join(METHODS)}; got {method!r}.")
-    activations = net.run(images, algorithm=settings.algorithm)
-    targets = find_targets(net, target, activations, "saliency")
-    x = activations[net.input_name]
-    if x.ndim != 4:
-        raise InvalidValue(f"saliency: the network must take images (C, H, W); it takes {x.shape[1:]}.")
-    arrays = METHODS[method](net, activations, targets, settings)
-    return Attribution(arrays, targets, values_of(targets, activations))
+    if len(net.input_shape) != 3:
+        raise InvalidValue(f"saliency: the network must take images (C, H, W); it takes {net.input_shape}.")
+    x = as_batch(images, net.input, net.input_shape, net.dtype)[0]
+    part = up_to(net, (node_of(net, target, "saliency"),))
+    averages = method in ("integrated", "smooth")
+    run = part.run(x, keep="output" if averages else "gradients", algorithm=settings.algorithm)
+    targets = find_targets(net, target, run, "saliency")
+    values = values_of(targets, run)
+    if averages:
+        arrays = (_integrated if method == "integrated" else _smooth)(part, x, targets, settings)
+    else:
+        arrays = _back(part, run, targets, x, "guided" if method == "guided" else "gradient")
+        arrays = arrays * x if method == "gradient-x-input" else arrays
+    return Attribution(arrays, targets, values)
 
 
-def _back(net: Network, activations: Activations, targets: list[Target], rule: str = "gradient") -> Array:
-    """Carry the gradient 1 from each target back to the input."""
+def _back(
+    net: Network, activations: Activations, targets: list[Target], x: Array, rule: str = "gradient"
+) -> Array:
+    """Carry the gradient 1 from each target back to the input `x`; the activations are used up."""
     seeds = seed_of(targets, activations)
-    found = net.backward(activations, seeds, rule, parameters=False, to=(net.input_name,))
-    return found.inputs.get(net.input_name, np.zeros_like(activations[net.input_name]))
+    found = net.backward(activations, seeds, rule, parameters=False, to=(net.input_name,), consume=True)
+    return np.asarray(found.inputs.get(net.input_name, np.zeros_like(x)))
 
 
-def _gradient(net: Network, activations: Activations, targets: list[Target], settings: Settings) -> Array:
-    return _back(net, activations, targets)
-
-
-def _times_input(net: Network, activations: Activations, targets: list[Target], settings: Settings) -> Array:
-    return np.asarray(_back(net, activations, targets) * activations[net.input_name])
-
-
-def _guided(net: Network, activations: Activations, targets: list[Target], settings: Settings) -> Array:
-    return _back(net, activations, targets, "guided")
-
-
-def _integrated(net: Network, activations: Activations, targets: list[Target], settings: Settings) -> Array:
+def _integrated(net: Network, x: Array, targets: list[Target], settings: Settings) -> Array:
     """Sundararajan, Taly and Yan (2017), equation 1, by the Gauss-Legendre rule on [0, 1]."""
-    x = activations[net.input_name]
     places, weights = np.polynomial.legendre.leggauss(settings.steps)
+    places, weights = (places + 1) / 2, weights / 2
     start = np.broadcast_to(np.asarray(settings.baseline, x.dtype), x.shape[1:])
+    front = Front(net, targets[0].node, settings.algorithm)
     arrays = np.empty_like(x)
     for image, target in enumerate(targets):
-        way = x[image] - start
+        # the first convolution of a point on the way is a point on the way between the convolutions
+        begin, end = front(np.stack([start, x[image]]))
 
-        def point(step: int, way: Array = way) -> Array:
-            return np.asarray(start + x.dtype.type((places[step] + 1) / 2) * way)
+        def points(steps: range, begin: Array = begin, end: Array = end) -> Array:
+            share = places[steps.start : steps.stop].astype(x.dtype)[:, None, None, None]
+            return np.asarray(begin + share * (end - begin))
 
-        arrays[image] = way * _mean_gradient(net, point, weights / 2, target, settings)
+        mean = _mean_gradient(front.rest, points, weights, target, settings)
+        arrays[image] = (x[image] - start) * front.back(mean, x.shape[1:])
     return arrays
 
 
-def _smooth(net: Network, activations: Activations, targets: list[Target], settings: Settings) -> Array:
+def _smooth(net: Network, x: Array, targets: list[Target], settings: Settings) -> Array:
     """Smilkov et al. (2017), SmoothGrad, the mean over noisy copies of the image."""
-    x = activations[net.input_name]
+    front = Front(net, targets[0].node, settings.algorithm)
+    weights = np.full(settings.samples, 1 / settings.samples)
     arrays = np.empty_like(x)
     for index, (image, target) in enumerate(zip(x, targets, strict=True)):
-        deviation = settings.noise * float(image.max() - image.min())
+        sigma = settings.noise * float(image.max() - image.min())
 
-        def noisy(step: int, index: int = index, image: Array = image, sigma: float = deviation) -> Array:
-            rng = np.random.default_rng((settings.seed, index, step))
-            return np.asarray(image + rng.normal(0, sigma, image.shape).astype(image.dtype))
+        def noisy(steps: range, index: int = index, image: Array = image, sigma: float = sigma) -> Array:
+            draws = [np.random.default_rng((settings.seed, index, step)) for step in steps]
+            noise = np.stack([rng.normal(0, sigma, image.shape).astype(image.dtype) for rng in draws])
+            return front(image + noise)
 
-        weights = np.full(settings.samples, 1 / settings.samples)
-        arrays[index] = _mean_gradient(net, noisy, weights, target, settings)
+        mean = _mean_gradient(front.rest, noisy, weights, target, settings)
+        arrays[index] = front.back(mean, image.shape)
     return arrays
 
 
 def _mean_gradient(
-    net: Network, point: Callable[[int], Array], weights: Array, target: Target, settings: Settings
+    net: Network, inputs: Callable[[range], Array], weights: Array, target: Target, settings: Settings
 ) -> Array:
-    """Add up weight * gradient over inputs made by `point`, a few at a time in the same memory."""
-    total = np.zeros(point(0).shape, np.float64)
-    workspace, size = Workspace(), chunk_size(net)
+    """Add up weight * gradient over many inputs, a few at a time in the same memory."""
+    total, workspace, size = np.zeros(1), Workspace(), chunk_size(net)
     for first in range(0, len(weights), size):
         steps = range(first, min(first + size, len(weights)))
-        x = np.stack([point(step) for step in steps])
-        activations = net.run(x, algorithm=settings.algorithm, workspace=workspace)
-        grads = _back(net, activations, [target] * len(steps))
-        total += np.tensordot(weights[steps.start : steps.stop], grads, 1)
-    return total
+        x = inputs(steps)
+        run = net.run(x, algorithm=settings.algorithm, workspace=workspace)
+        grads = _back(net, run, [target] * len(steps), x)
+        total = total + np.tensordot(weights[steps.start : steps.stop], grads, 1)
+    return total.astype(net.dtype)
 
 
-def chunk_size(net: Network, memory: int = 1 << 26) -> int:
+class Front:
+    """The convolution that alone reads the image, and the rest of the network.
+
+    It is linear, so that a mean of gradients goes back through it once, not once for each input. Where
+    there is no such convolution the rest is the whole network.
+
+    Attributes
+    ----------
+    rest : Network
+        Its input is the convolution's output.
+    """
+
+    def __init__(self, net: Network, target: str, algorithm: str) -> None:
+        readers = [node for node in net.nodes.values() if net.input_name in node.inputs]
+        alone = len(readers) == 1 and type(readers[0].layer) is Conv2d and readers[0].name != target
+        self._first = readers[0] if alone and not net.more_inputs else None
+        self._context = Context(algorithm=algorithm, wants_parameters=False)
+        self.rest = net
+        if self._first is not None:
+            self.rest = Network(
+                (node for node in net.nodes.values() if node is not self._first),
+                net.shapes()[self._first.name][1:],
+                input_name=self._first.name,
+                outputs=net.outputs,
+            )
+
+    def __call__(self, x: Array) -> Array:
+        """Give what the rest takes, (N, ...)."""
+        if self._first is None:
+            return x
+        return np.asarray(self._first.layer.forward(x, context=self._context)[0])
+
+    def back(self, grad: Array, shape: tuple[int, ...]) -> Array:
+        """Carry a gradient at the rest's input back to the image, of `shape` (C, H, W)."""
+        if self._first is None:
+            return grad
+        cache = np.broadcast_to(grad.dtype.type(0), (1, *shape))  # only its shape is read
+        found = self._first.layer.backward(grad[None], cache, context=self._context)[0]
+        return np.asarray(np.asarray(found)[0])
+
+
+def chunk_size(net: Network, memory: int = 1 << 27) -> int:
     """Give how many images' activations fit into `memory` bytes, at least one."""
     values = sum(int(np.prod(shape[1:])) for shape in net.shapes().values())
     return max(1, memory // max(values * net.dtype.itemsize, 1))
-
-
-#: The methods of `saliency`.
-METHODS: Mapping[str, Callable[[Network, Activations, list[Target], Settings], Array]] = {
-    "gradient": _gradient,
-    "gradient-x-input": _times_input,
-    "guided": _guided,
-    "integrated": _integrated,
-    "smooth": _smooth,
-}

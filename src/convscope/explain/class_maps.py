@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope import ops
 from convscope.errors import InvalidValue, UnknownName, nearest_names
-from convscope.explain.run import run_one
+from convscope.explain.patches import up_to
+from convscope.explain.run import one_image
 from convscope.explain.sanity import Sanity, check_sanity
 from convscope.explain.shown import shown
-from convscope.explain.target import Target, find_target, find_targets, seed_of, values_of
-from convscope.network import Activations, Network
+from convscope.explain.target import Target, find_targets, node_of, seed_of, values_of
+from convscope.network import Network
+from convscope.network.input import as_batch
 from convscope.result import Result
 
 __all__ = ["GradCam", "class_maps", "grad_cam", "last_map"]
@@ -124,28 +126,24 @@ def grad_cam(
     >>> view.node, view.coarse.shape, view.map.shape
     ('relu2', (4, 4), (8, 8))
     """
-    activations = run_one(net, image, "grad_cam", algorithm)
-    x = activations[net.input_name]
-    cell = find_target(net, target, activations, "grad_cam")
-    node = _node(net, node, cell, activations)
-    coarse, weights = _weighed(net, activations, [cell], node, plus_plus)
+    x, preparation = one_image(net, image, "grad_cam")
+    found = _weighed(net, x, target, node, plus_plus, algorithm)
+    cell, large = found.cells[0], enlarged(found.maps[0], x.shape[2:])
 
     def again(other: Network) -> Array:
-        run = other.run(x, algorithm=algorithm)
-        return enlarged(_weighed(other, run, [cell], node, plus_plus)[0][0], x.shape[2:])
+        return enlarged(_weighed(other, x, cell, found.node, plus_plus, algorithm).maps[0], x.shape[2:])
 
-    large = enlarged(coarse[0], x.shape[2:])
     return GradCam(
         map=large,
-        coarse=coarse[0],
-        node=node,
-        weights=weights[0],
+        coarse=found.maps[0],
+        node=found.node,
+        weights=found.weights[0],
         target=cell.address,
         label=cell.label,
-        value=float(values_of([cell], activations)[0]),
+        value=float(found.values[0]),
         plus_plus=plus_plus,
         pixels=shown(net, x[0]),
-        preparation=activations.preparation,
+        preparation=preparation,
         _check=partial(check_sanity, net, again, cell.node, original=large),
     )
 
@@ -167,10 +165,8 @@ def class_maps(
     >>> class_maps(cs.models.small_cnn(), cs.data.digits().x[:3], 3).shape
     (3, 4, 4)
     """
-    activations = net.run(images, algorithm=algorithm)
-    cells = find_targets(net, target, activations, "grad_cam")
-    node = _node(net, node, cells[0], activations)
-    return _weighed(net, activations, cells, node, plus_plus)[0]
+    x = as_batch(images, net.input, net.input_shape, net.dtype)[0]
+    return _weighed(net, x, target, node, plus_plus, algorithm).maps
 
 
 def last_map(net: Network, target: str) -> str | None:
@@ -203,20 +199,19 @@ def enlarged(coarse: Array, size: Sequence[int]) -> Array:
     return np.asarray(ops.resize2d(coarse[None, None], (int(size[0]), int(size[1])), mode="bilinear")[0, 0])
 
 
-def _node(net: Network, node: str | None, cell: Target, activations: Activations) -> str:
-    chosen = last_map(net, cell.node) if node is None else node
+def _node(net: Network, node: str | None, aim: str) -> str:
+    chosen = last_map(net, aim) if node is None else node
     if chosen is None:
         raise InvalidValue(
-            f"grad_cam: there must be maps of more than one cell before {cell.node!r}; this network has none."
+            f"grad_cam: there must be maps of more than one cell before {aim!r}; this network has none."
         )
     if chosen not in net.nodes:
         raise UnknownName(f"grad_cam: there is no node {chosen!r}; {nearest_names(chosen, net.nodes)}.")
-    if activations[chosen].ndim != 4:
-        raise InvalidValue(
-            f"grad_cam: node must have maps (C, H, W); {chosen!r} gives {activations[chosen].shape[1:]}."
-        )
-    if chosen not in _before(net, cell.node):
-        raise InvalidValue(f"grad_cam: {cell.node!r} does not depend on {chosen!r}; name a node before it.")
+    shape = net.shapes()[chosen]
+    if len(shape) != 4:
+        raise InvalidValue(f"grad_cam: node must have maps (C, H, W); {chosen!r} gives {shape[1:]}.")
+    if chosen not in _before(net, aim):
+        raise InvalidValue(f"grad_cam: {aim!r} does not depend on {chosen!r}; name a node before it.")
     return chosen
 
 
@@ -229,16 +224,32 @@ def _before(net: Network, node: str) -> list[str]:
     return [name for name in net.nodes if name in found]
 
 
+class _Weighed(NamedTuple):
+    """Maps (N, h, w), weights (N, channels), and what they are of."""
+
+    maps: Array
+    weights: Array
+    node: str
+    cells: list[Target]
+    values: Array
+
+
 def _weighed(
-    net: Network, activations: Activations, cells: list[Target], node: str, plus_plus: bool
-) -> tuple[Array, Array]:
-    """Give the maps (N, h, w) and the weights (N, channels)."""
-    seeds = seed_of(cells, activations)
-    maps = activations[node]
-    found = net.backward(activations, seeds, parameters=False, to=(node,)).nodes.get(node)
+    net: Network, x: Array, target: Any, node: str | None, plus_plus: bool, algorithm: str
+) -> _Weighed:
+    """Run a batch, carry the gradient back to the node only, and weigh its maps."""
+    aim = node_of(net, target, "grad_cam")
+    node = _node(net, node, aim)
+    part = up_to(net, (aim, node) if aim != node else (aim,))
+    run = part.run(x, keep="gradients", algorithm=algorithm)
+    cells = find_targets(net, target, run, "grad_cam")
+    maps, values = run[node], values_of(cells, run)
+    seeds = seed_of(cells, run)
+    found = part.backward(run, seeds, parameters=False, to=(node,), consume=True).nodes.get(node)
     grad = np.zeros_like(maps) if found is None else found
     weights = _plus_plus(maps, grad) if plus_plus else grad.mean(axis=(2, 3))
-    return np.maximum((weights[:, :, None, None] * maps).sum(axis=1), 0), weights
+    heat = np.maximum((weights[:, :, None, None] * maps).sum(axis=1), 0)
+    return _Weighed(heat, weights, node, cells, values)
 
 
 def _plus_plus(maps: Array, grad: Array) -> Array:

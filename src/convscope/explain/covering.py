@@ -106,7 +106,7 @@ class CoveredRuns:
 
     def _run(self, step: _Step, state: dict[str, _Changed], count: int) -> _Changed:
         shape = self._base[step.node.name].shape[1:]
-        if step.compute is None:
+        if step.compute is None or len(shape) != 3:
             inputs = [self._whole(name, state, count) for name in step.inputs]
             context = Context(algorithm=self._algorithm, name=step.node.name)
             zeros = np.zeros(count, np.int64)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import InvalidValue
+from convscope.explain.patches import up_to
 from convscope.explain.receptive import field_box
-from convscope.explain.run import run_one
+from convscope.explain.run import one_image
 from convscope.explain.sanity import Sanity, check_sanity
 from convscope.explain.shown import shown
-from convscope.explain.target import Target, find_target, seed_of, values_of
-from convscope.network import Activations, Network
+from convscope.explain.target import Target, find_targets, node_of, seed_of, values_of
+from convscope.network import Network
 from convscope.result import Result
 
 __all__ = ["Deconvnet", "deconvnet"]
@@ -105,32 +105,48 @@ def deconvnet(
     >>> view.at, view.box, view.array.shape
     ('conv2[5,0,2]', (-4, 0, 6, 10), (1, 8, 8))
     """
-    activations = run_one(net, image, "deconvnet", algorithm)
-    if activations[net.input_name].ndim != 4:
-        raise InvalidValue(f"deconvnet: the network must take images; it takes {net.input_shape}.")
-    cell = find_target(net, at, activations, "deconvnet")
-    array = project_back(net, activations, [cell])[0]
-    x = activations[net.input_name]
+    x, preparation = one_image(net, image, "deconvnet")
+    found = projections(net, x, at, algorithm)
+    cell, array = found.cells[0], found.arrays[0]
 
     def again(other: Network) -> Array:
-        return np.asarray(project_back(other, other.run(x, algorithm=algorithm), [cell])[0])
+        return np.asarray(projections(other, x, cell, algorithm).arrays[0])
 
     return Deconvnet(
         array=array,
         at=cell.address,
         label=cell.label,
-        value=float(values_of([cell], activations)[0]),
+        value=float(found.values[0]),
         box=field_box(net, cell.node, cell.place, x.shape[1:]),
         pixels=shown(net, x[0]),
-        preparation=activations.preparation,
+        preparation=preparation,
         _check=partial(check_sanity, net, again, cell.node, original=array),
     )
 
 
-def project_back(net: Network, activations: Activations, cells: list[Target]) -> Array:
-    """Project each image's cell back to the input, (N, C, H, W), beginning with the cell's value."""
-    seeds = seed_of(cells, activations)
-    values = values_of(cells, activations)
+class Projections(NamedTuple):
+    """The arrays (N, C, H, W) of a batch, the cells they are of, and the cells' values (N,)."""
+
+    arrays: Array
+    cells: list[Target]
+    values: Array
+
+
+def projections(net: Network, x: Array, at: Any, algorithm: str = "direct") -> Projections:
+    """Project a cell of each image of a batch back to the input, beginning with the cell's value.
+
+    Parameters
+    ----------
+    net : Network
+    x : ndarray of shape (N, C, H, W)
+    at : int, str, None or Target, or one for each image
+    algorithm : str
+    """
+    part = up_to(net, (node_of(net, at, "deconvnet"),))
+    run = part.run(x, keep="gradients", algorithm=algorithm)
+    cells = find_targets(net, at, run, "deconvnet")
+    values = values_of(cells, run)
+    seeds = seed_of(cells, run)
     seeds = {name: seed * values.reshape(-1, *(1,) * (seed.ndim - 1)) for name, seed in seeds.items()}
-    found = net.backward(activations, seeds, "deconvnet", parameters=False, to=(net.input_name,))
-    return found.inputs.get(net.input_name, np.zeros_like(activations[net.input_name]))
+    back = part.backward(run, seeds, "deconvnet", parameters=False, to=(net.input_name,), consume=True)
+    return Projections(np.asarray(back.inputs.get(net.input_name, np.zeros_like(x))), cells, values)

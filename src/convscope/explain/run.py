@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from convscope.errors import InvalidValue
+from convscope.layers.base import Array
 from convscope.network import Activations, Network
+from convscope.network.input import as_batch
 
-__all__ = ["run_one"]
+__all__ = ["one_image", "run_one"]
 
 
 def run_one(net: Network, image: Any, who: str, algorithm: str = "direct") -> Activations:
@@ -23,3 +25,19 @@ def run_one(net: Network, image: Any, who: str, algorithm: str = "direct") -> Ac
     if count != 1:
         raise InvalidValue(f"{who}: the image must be one image; got a batch of {count}.")
     return activations
+
+
+def one_image(net: Network, image: Any, who: str) -> tuple[Array, tuple[str, ...]]:
+    """Prepare one image, (1, C, H, W), and say what was done to it.
+
+    Raises
+    ------
+    InvalidValue
+        If `image` is a batch of several, or the network takes no images; the message begins with `who`.
+    """
+    if len(net.input_shape) != 3:
+        raise InvalidValue(f"{who}: the network must take images (C, H, W); it takes {net.input_shape}.")
+    x, steps = as_batch(image, net.input, net.input_shape, net.dtype)
+    if len(x) != 1:
+        raise InvalidValue(f"{who}: the image must be one image; got a batch of {len(x)}.")
+    return x, steps

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.explain.attribution import Settings, attribution
-from convscope.explain.run import run_one
+from convscope.explain.run import one_image
 from convscope.explain.sanity import Sanity, check_sanity
 from convscope.explain.shown import shown
 from convscope.explain.target import Target
@@ -121,8 +121,7 @@ def saliency(
     True
     """
     settings = Settings(steps, baseline, samples, noise, seed, algorithm)
-    run = run_one(net, image, "saliency")
-    x = run[net.input_name]
+    x, preparation = one_image(net, image, "saliency")
     found = attribution(net, x, target, method, settings)
     cell = found.targets[0]
 
@@ -137,7 +136,7 @@ def saliency(
         value=float(found.values[0]),
         gap=_gap(net, x, found.arrays[0], cell, settings) if method == "integrated" else None,
         pixels=shown(net, x[0]),
-        preparation=run.preparation,
+        preparation=preparation,
         _check=partial(check_sanity, net, again, cell.node, original=found.arrays[0]),
     )
 

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from convscope.errors import DtypeError, InvalidValue, UnknownName, nearest_names
 from convscope.network import Activations, Address, Network, parse_address, scores_of
 
-__all__ = ["Target", "class_index", "class_name", "find_target", "find_targets", "seed_of", "values_of"]
+__all__ = [
+    "Target",
+    "class_index",
+    "class_name",
+    "find_target",
+    "find_targets",
+    "node_of",
+    "seed_of",
+    "values_of",
+]
 
 Array = NDArray[Any]
 
@@ -76,14 +85,31 @@ def find_target(net: Network, target: Any, activations: Activations, who: str, i
     text = target.strip()
     if text in net.classes:
         return _of_class(net, net.classes.index(text), activations, who, image)
-    if text.partition("[")[0].rstrip() in net.nodes or text in net.nodes or "]" in text:
+    if _is_address(net, text):
         return _of_address(net, text, activations, who, image)
     return _of_class(net, class_index(net, text, who), activations, who, image)
 
 
+def node_of(net: Network, target: Any, who: str) -> str:
+    """Name the node that one target, or each of several, lies in, before anything was run.
+
+    Raises
+    ------
+    UnknownName, InvalidValue
+        If there is no such node.
+    """
+    several = isinstance(target, Sequence | np.ndarray) and not isinstance(target, str | Target)
+    one = target[0] if several and len(target) else target
+    if isinstance(one, Target):
+        return one.node
+    if isinstance(one, str) and one.strip() not in net.classes and _is_address(net, one.strip()):
+        return parse_address(one, {name: net.shapes()[name] for name in net.nodes}).node
+    return scores_of(net, who)[0]
+
+
 def find_targets(net: Network, target: Any, activations: Activations, who: str) -> list[Target]:
     """Find the cell of each image of a batch; `target` is one for all or a sequence with one for each."""
-    count = len(activations.outputs[net.outputs[0]])
+    count = len(next(iter(activations.outputs.values())))
     several = isinstance(target, Sequence | np.ndarray) and not isinstance(target, str | Target)
     given = list(target) if several else [target] * count
     if len(given) != count:
@@ -113,6 +139,10 @@ def values_of(targets: Sequence[Target], activations: Activations) -> Array:
 def class_name(net: Network, index: int) -> str:
     """Name a class; without names it is its number."""
     return net.classes[index] if index < len(net.classes) else str(index)
+
+
+def _is_address(net: Network, text: str) -> bool:
+    return text in net.nodes or "]" in text
 
 
 def _of_class(net: Network, index: int | None, activations: Activations, who: str, image: int) -> Target:

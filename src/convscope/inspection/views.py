@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convscope.errors import ConvscopeError
 from convscope.explain import GradCam, Occlusion, Saliency, TopPatches, grad_cam, occlusion, saliency
 from convscope.explain import top_patches as find_patches
-from convscope.explain.deconvolution import project_back
+from convscope.explain.deconvolution import projections
 from convscope.explain.kernel_tables import convolutions
 from convscope.explain.patches import up_to
 from convscope.explain.sanity import Sanity
@@ -153,7 +153,7 @@ def _channel(pictures: Pictures, cut: Network, best: TopPatches, channel: int, v
     shown_patches: list[NDArray[np.uint8]] = []
     if len(images):
         x = pictures.x[images]
-        back = project_back(cut, cut.run(x, algorithm="direct"), cells)
+        back = projections(cut, x, cells).arrays
         boxes = best.boxes[channel][kept].tolist()
         if best.size[0] > x.shape[2] // 4:  # a deep cell sees much and answers to little of it
             boxes = [_where(array) for array in back]
