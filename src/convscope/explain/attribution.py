@@ -20,7 +20,7 @@ from convscope.errors import InvalidValue
 from convscope.explain.patches import up_to
 from convscope.explain.target import Target, find_targets, node_of, seed_of, values_of
 from convscope.layers import Context, Conv2d
-from convscope.network import Activations, Network, Workspace
+from convscope.network import Activations, Network
 from convscope.network.input import as_batch
 
 __all__ = ["METHODS", "Attribution", "Settings", "attribution", "attributions"]
@@ -183,12 +183,12 @@ def _smooth(net: Network, x: Array, targets: list[Target], settings: Settings) -
 def _mean_gradient(
     net: Network, inputs: Callable[[range], Array], weights: Array, target: Target, settings: Settings
 ) -> Array:
-    """Add up weight * gradient over many inputs, a few at a time in the same memory."""
-    total, workspace, size = np.zeros(1), Workspace(), chunk_size(net)
+    """Add up weight * gradient over many inputs, a few at a time."""
+    total, size = np.zeros(1), chunk_size(net)
     for first in range(0, len(weights), size):
         steps = range(first, min(first + size, len(weights)))
         x = inputs(steps)
-        run = net.run(x, algorithm=settings.algorithm, workspace=workspace)
+        run = net.run(x, keep="gradients", algorithm=settings.algorithm)
         grads = _back(net, run, [target] * len(steps), x)
         total = total + np.tensordot(weights[steps.start : steps.stop], grads, 1)
     return total.astype(net.dtype)
@@ -235,7 +235,7 @@ class Front:
         return np.asarray(np.asarray(found)[0])
 
 
-def chunk_size(net: Network, memory: int = 1 << 27) -> int:
-    """Give how many images' activations fit into `memory` bytes, at least one."""
+def chunk_size(net: Network, memory: int = 1 << 25) -> int:
+    """Give how many images' activations fit into `memory` bytes, about what caches hold; at least one."""
     values = sum(int(np.prod(shape[1:])) for shape in net.shapes().values())
     return max(1, memory // max(values * net.dtype.itemsize, 1))
