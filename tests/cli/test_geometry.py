@@ -69,7 +69,7 @@ def test_json_by_axis(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_the_picture(capsys: pytest.CaptureFixture[str], tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"windows.{suffix}"
-    assert f"The picture is in {path}" in output(capsys, "--input", "10x7", "--kernel", "3", "-o", str(path))
+    assert f"Written to {path}" in output(capsys, "--input", "10x7", "--kernel", "3", "-o", str(path))
     assert path.stat().st_size > 5000
 
 

@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import Json, LabelledImages, ModelFile, Output, Part
+from convscope.cli.numbers import indices_of
 from convscope.cli.opening import OpenNetwork, opens_network
-from convscope.cli.views import Bar, Json, ModelFile, Output, tell
+from convscope.cli.progress import Bar
+from convscope.cli.views import tell
 from convscope.errors import InvalidValue
 
 __all__ = ["ablate"]
@@ -16,15 +19,7 @@ __all__ = ["ablate"]
 @opens_network
 def ablate(
     model: ModelFile,
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="Labelled images: a folder of IDX files or of class folders, an .npz file, or digits, "
-            "lines, edges.",
-            show_default=False,
-        ),
-    ],
+    data: LabelledImages,
     node: Annotated[
         str | None, typer.Option("--node", "-n", help="Whose channels are switched off.", show_default=False)
     ] = None,
@@ -55,9 +50,7 @@ def ablate(
     mean_instead: Annotated[
         bool, typer.Option("--mean-instead", help="Put a channel's mean in its place and not zero.")
     ] = False,
-    part: Annotated[
-        str | None, typer.Option("--part", help="test or train; test where there is one.", show_default=False)
-    ] = None,
+    part: Part = None,
     most: Annotated[int | None, typer.Option("--images", help="Only so many images.", min=1)] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the draws.", min=0)] = 0,
     json: Json = False,
@@ -77,7 +70,7 @@ def ablate(
     source, _ = open_part(net, data, part, {})
     if most is not None and most < len(source):
         source = Subset(source, range(most))
-    chosen = None if off is None else _numbers(off)
+    chosen = None if off is None else indices_of("ablate: --off", off)
     if carrying is not None:
         label = int(carrying) if carrying.isdecimal() and carrying not in net.classes else carrying
         # chosen on other images than those they are measured on, where there are any
@@ -99,21 +92,3 @@ def ablate(
             progress=bar,
         )
     tell(found, json=json, output=output)
-
-
-def _numbers(text: str) -> list[int]:
-    """Read 3,5,8-11.
-
-    Examples
-    --------
-    >>> _numbers("3,5,8-11")
-    [3, 5, 8, 9, 10, 11]
-    """
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        try:
-            found += range(int(first), int(last if dash else first) + 1)
-        except ValueError:
-            raise InvalidValue(f"ablate: --off must be channels such as 3,5,8-11; got {text!r}.") from None
-    return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from convscope.cli.arguments import Json, output_option
 
 if TYPE_CHECKING:
     from convscope.claims import Claim, Claims
@@ -27,11 +28,10 @@ def claims(
             show_default=False,
         ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    json: Json = False,
     listed: Annotated[bool, typer.Option("--list", help="List the claims and stop.")] = False,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Also write it to .html, .txt or .json; one claim to .png too."),
+        Path | None, output_option("Also write it to .html, .txt or .json; one claim to .png too.")
     ] = None,
 ) -> None:
     """Test what is said about convolutional networks: the experiment, what came out, the finding."""
@@ -49,29 +49,19 @@ def claims(
     if json:
         print_json(result)
     elif output is not None:
-        print(f"\nAlso in {output}")
+        print(f"\nWritten to {output}")
 
 
 def _run(names: tuple[str, ...], data: Path | None, quiet: bool) -> Claims:
     """Run the experiments, print each as it is done, with a bar where somebody watches."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from convscope.claims import run_claims
-    from convscope.cli.console import console, printable
+    from convscope.cli.console import printable
+    from convscope.cli.progress import Bar
 
-    columns = (
-        TextColumn("{task.description:19}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    bar = Progress(*columns, console=console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     done: list[Claim] = []
-    with bar:
-        task = bar.add_task("", total=len(names))
-        for claim in run_claims(names, data, on_start=lambda name: bar.update(task, description=name)):
+    with Bar() as bar:
+        for claim in run_claims(names, data, on_start=lambda name: bar(len(done), len(names), name)):
             done.append(claim)
-            bar.advance(task)
             if not quiet:
                 print(printable(f"{claim}\n"), flush=True)
     result = _account(done)

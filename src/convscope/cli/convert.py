@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import InputShape
+from convscope.cli.numbers import shape_of
 from convscope.cli.opening import OpenNetwork, opens_network
 
 __all__ = ["convert"]
@@ -26,10 +28,7 @@ def convert(
         Path,
         typer.Argument(metavar="TARGET", help=".onnx, .safetensors or .npz.", show_default=False),
     ],
-    shape_text: Annotated[
-        str | None,
-        typer.Option("--input", "-i", help="Input shape, such as 3x224x224, where the file leaves it open."),
-    ] = None,
+    shape: InputShape = None,
     *,
     open_network: OpenNetwork,
 ) -> None:
@@ -38,9 +37,8 @@ def convert(
     A network keeps its node names; what a TOML file beside it, or an option here, says of its input goes
     into the target.
     """
-    from convscope.cli.info import input_shape
     from convscope.formats import convert as convert_file
 
-    shape = input_shape("convert", shape_text)
-    convert_file(source, target, input_shape=shape, **open_network.settings())
+    given = None if shape is None else shape_of("convert: --input", shape)
+    convert_file(source, target, input_shape=given, **open_network.settings())
     print(f"{target} ({target.stat().st_size:,} bytes)")

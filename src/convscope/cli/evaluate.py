@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convscope.cli.arguments import Json, LabelledImages, ModelFile, Part, output_option
 from convscope.cli.opening import OpenNetwork, opens_network
 from convscope.errors import InvalidValue
 
@@ -23,18 +24,9 @@ _MOST_CLASSES = 20  # of a confusion table that fits a terminal
 
 @opens_network
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="A folder of IDX files or of class folders, an .npz file, or digits, lines, edges.",
-            show_default=False,
-        ),
-    ],
-    part: Annotated[
-        str | None, typer.Option("--part", help="test or train; test where there is one.", show_default=False)
-    ] = None,
+    model: ModelFile,
+    data: LabelledImages,
+    part: Part = None,
     worst: Annotated[int, typer.Option("--worst", help="How many mistakes to show.", min=0)] = 10,
     memory: Annotated[int, typer.Option("--memory", help="MB of pixels to hold; more is streamed.")] = 256,
     data_scale: Annotated[
@@ -44,10 +36,9 @@ def evaluate(
     layout: Annotated[
         str | None, typer.Option("--layout", help="Of .npz images: NCHW or NHWC.", show_default=False)
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    json: Json = False,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Also draw the confusion matrix: .png, .svg or .pdf."),
+        Path | None, output_option("Also draw the confusion matrix: .png, .svg or .pdf.")
     ] = None,
     *,
     open_network: OpenNetwork,
@@ -64,15 +55,13 @@ def evaluate(
     )
     found = measure(net, source)
     if output is not None:
-        from convscope.report.picture import save_figure
-
-        save_figure(found.plot().figure, output)
+        found.save(output)
     if json:
         print_json(_account(found, source, which, worst))
         return
     print(printable(_text(found, source, which, worst)))
     if output is not None:
-        print(f"\nThe picture is in {output}")
+        print(f"\nWritten to {output}")
 
 
 def open_part(net: Network, data: str, part: str | None, options: dict[str, Any]) -> tuple[Source, str]:

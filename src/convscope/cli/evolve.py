@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convscope.cli.views import Bar, Json, tell
+from convscope.cli.arguments import Json, output_option
+from convscope.cli.progress import Bar
+from convscope.cli.views import tell
 from convscope.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -40,11 +42,7 @@ def evolve(
     json: Json = False,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="A strip: .png, .svg, .pdf; an animation: .gif, .apng; or .html, .txt, .json.",
-        ),
+        output_option("A strip: .png, .svg, .pdf; an animation: .gif, .apng; or .html, .txt, .json."),
     ] = None,
 ) -> None:
     """Follow every kernel through training: when does it stop being noise?"""

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from convscope.cli.arguments import Json, ModelFile, Output
 from convscope.cli.opening import OpenNetwork, opens_network
-from convscope.cli.views import Bar, Json, ModelFile, Output, tell
+from convscope.cli.progress import Bar
+from convscope.cli.views import tell
 
 __all__ = ["familiarity"]
 

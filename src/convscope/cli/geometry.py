@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convscope.cli.arguments import Json, output_option
+from convscope.cli.numbers import size_of
 from convscope.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from convscope.geometry import AxisGeometry
 
 __all__ = ["geometry"]
-
-_Pair = tuple[int, int]
 
 
 def geometry(
@@ -37,10 +37,8 @@ def geometry(
     ] = "0",
     ceil_mode: Annotated[bool, typer.Option("--ceil-mode", help="Round up, as some pooling does.")] = False,
     exact: Annotated[bool, typer.Option("--exact", help="Refuse a size that is not whole.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write a picture: .png, .svg or .pdf.")
-    ] = None,
+    json: Json = False,
+    output: Annotated[Path | None, output_option("Also write a picture: .png, .svg or .pdf.")] = None,
 ) -> None:
     """Show the windows of a convolution: the formula with its numbers, what a floor drops, what would fit.
 
@@ -68,7 +66,7 @@ def geometry(
         return
     print(printable(windows_text(windows, width())))
     if output is not None:
-        print(f"\nThe picture is in {output}")
+        print(f"\nWritten to {output}")
 
 
 def _account(windows: Windows) -> dict[str, Any]:
@@ -86,17 +84,9 @@ def _account(windows: Windows) -> dict[str, Any]:
     return {"height": account(windows.rows.geometry), "width": account(windows.columns.geometry)}
 
 
-def _pair(option: str, text: str) -> _Pair:
-    """Read one number for both axes, or height x width."""
-    try:
-        numbers = [int(part) for part in text.lower().replace("×", "x").split("x")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 2):
-        raise InvalidValue(
-            f"geometry: {option} must be a whole number, or two such as 227x300; got {text!r}."
-        )
-    return numbers[0], numbers[-1]
+def _pair(option: str, text: str) -> tuple[int, int]:
+    """Read one number for both axes, or height x width; which ones fit is said by the geometry itself."""
+    return size_of(f"geometry: {option}", text, least=None)
 
 
 def _padding(text: str) -> tuple[Any, Any]:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from convscope.errors import InvalidValue
+from convscope.cli.arguments import InputShape, Json
+from convscope.cli.numbers import shape_of
 
-__all__ = ["info", "input_shape"]
+__all__ = ["info"]
 
 
 def info(
@@ -21,11 +22,8 @@ def info(
             show_default=False,
         ),
     ],
-    size: Annotated[
-        str | None,
-        typer.Option("--input", "-i", help="Input shape, such as 3x224x224, where the file leaves it open."),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    shape: InputShape = None,
+    json: Json = False,
 ) -> None:
     """Show a network's layers, or the arrays in a file of weights.
 
@@ -49,7 +47,7 @@ def info(
             print(printable(f"{name:<{width}}  {shape:<16}  {array.dtype}"))
         print(f"{len(arrays)} arrays, {sum(array.size for array in arrays.values()):,} numbers; no graph")
         return
-    net = load(model, input_shape=input_shape("info", size))
+    net = load(model, input_shape=None if shape is None else shape_of("info: --input", shape))
     summary = net.summary()
     if json:
         print_json(summary)
@@ -60,18 +58,3 @@ def info(
 
 
 _WEIGHTS = (".safetensors", ".npz", ".npy", ".pt", ".pth", ".h5", ".hdf5", ".keras")
-
-
-def input_shape(command: str, text: str | None) -> tuple[int, ...] | None:
-    """Read a shape such as 3x224x224."""
-    if text is None:
-        return None
-    try:
-        shape = tuple(int(part) for part in text.lower().replace("×", "x").split("x"))
-    except ValueError:
-        shape = ()
-    if len(shape) != 3 or min(shape) < 1:
-        raise InvalidValue(
-            f"{command}: --input must be channels x height x width such as 3x224x224; got {text!r}."
-        )
-    return shape

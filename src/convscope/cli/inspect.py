@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from convscope.cli.arguments import Json, output_option
 from convscope.cli.opening import OpenNetwork, opens_network
+from convscope.cli.progress import Bar
 
 if TYPE_CHECKING:
     from convscope.inspection import Inspection
@@ -29,7 +30,7 @@ def inspect_model(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The page (.html), or .md or .json.", show_default=False),
+        output_option("The page (.html), or .md or .json."),
     ] = None,
     images: Annotated[
         Path | None,
@@ -72,7 +73,7 @@ def inspect_model(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Fixes what is drawn at random.", min=0)] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    json: Json = False,
     *,
     open_network: OpenNetwork,
 ) -> None:
@@ -86,7 +87,7 @@ def inspect_model(
 
     wanted = None if fail_on is None else parse_gates(fail_on)
     opening = open_network.settings()
-    with _Bar() as bar:
+    with Bar(counted=False) as bar:
         account = inspect(
             open_subject(model, opening),
             images,
@@ -97,10 +98,10 @@ def inspect_model(
             baseline=None if baseline is None else open_subject(baseline, opening),
             channels=opening["input"].get("channels"),
             seed=seed,
-            on_step=bar.step,
+            on_step=lambda what, share: bar(share, 1.0, what),
         )
         if output is not None:
-            bar.step("writing the report", 1.0)
+            bar(1.0, 1.0, "writing the report")
             account.save(output)
     if json:
         print_json(account)
@@ -113,35 +114,6 @@ def inspect_model(
         print(printable(f"\n{result}"))
     if result.failed:
         raise typer.Exit(1)
-
-
-class _Bar:
-    """A bar on stderr where somebody watches."""
-
-    def __init__(self) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        from convscope.cli.console import console
-
-        self._bar: Any = Progress(
-            BarColumn(bar_width=24),
-            TextColumn("{task.description}"),
-            console=console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._task = self._bar.add_task("", total=1.0)
-
-    def __enter__(self) -> _Bar:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.stop()
-
-    def step(self, what: str, share: float) -> None:
-        """Say what is done now, and how much is behind."""
-        self._bar.update(self._task, completed=share, description=what)
 
 
 def _tell(account: Inspection, output: Path | None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convscope.cli.arguments import Json, output_option
 from convscope.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -52,10 +53,9 @@ def kernels(
         int | None, typer.Option("--stride", help="For files of weights, which know no stride.", min=1)
     ] = None,
     most: Annotated[int, typer.Option("--most", help="Filters shown in the terminal.", min=1)] = 64,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    json: Json = False,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Also write a sheet (.png, .pdf) or a table (.csv, .json)."),
+        Path | None, output_option("Also write a sheet (.png, .pdf) or a table (.csv, .json).")
     ] = None,
 ) -> None:
     """Say what kind of filter each kernel is: smoothing, edge, Gabor, ..., with the numbers that decide."""

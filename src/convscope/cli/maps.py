@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import ImageFile, Json, ModelFile, Output
 from convscope.cli.opening import OpenNetwork, opens_network
-from convscope.cli.views import ImageFile, Json, ModelFile, Output, tell
+from convscope.cli.views import tell
 
 __all__ = ["maps"]
 

@@ -7,8 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.opening import OpenNetwork, opens_network, size_of
-from convscope.cli.views import Bar, Json, ModelFile, Output, tell
+from convscope.cli.arguments import Json, ModelFile, Output
+from convscope.cli.numbers import size_of
+from convscope.cli.opening import OpenNetwork, opens_network
+from convscope.cli.progress import Bar
+from convscope.cli.views import tell
 
 __all__ = ["maximize"]
 
@@ -87,4 +90,4 @@ def _tell_all(found: list[Any], json: bool, output: Path | None) -> None:
         return
     print(printable(wrapped("\n".join(map(str, found)))))
     if output is not None:
-        print(f"\nAlso in {output}")
+        print(f"\nWritten to {output}")

@@ -6,19 +6,11 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import ImageFile, Json, ModelFile, Output, SanityCheck, TargetName
+from convscope.cli.numbers import size_of
 from convscope.cli.opening import OpenNetwork, opens_network
-from convscope.cli.views import (
-    Bar,
-    ImageFile,
-    Json,
-    ModelFile,
-    Output,
-    SanityCheck,
-    TargetName,
-    checked,
-    pair_of,
-    tell,
-)
+from convscope.cli.progress import Bar
+from convscope.cli.views import checked, tell
 
 __all__ = ["occlusion"]
 
@@ -60,8 +52,8 @@ def occlusion(
             net,
             image,
             target,
-            pair_of("--square", square),
-            pair_of("--stride", stride),
+            None if square is None else size_of("--square", square),
+            None if stride is None else size_of("--stride", stride),
             fill=fill,
             node=node,
             progress=bar,

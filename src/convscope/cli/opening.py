@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convscope.errors import InvalidValue
+from convscope.cli.numbers import scale_of, size_of
 
 if TYPE_CHECKING:
     from convscope.network import Network
 
-__all__ = ["OpenNetwork", "opens_network", "size_of"]
+__all__ = ["OpenNetwork", "opens_network"]
 
 _PANEL = "How a picture becomes the input (before what the network's files say)"
 
@@ -110,41 +110,9 @@ class OpenNetwork:
 def _rule(said: dict[str, Any]) -> dict[str, Any]:
     """Give what was said, as `ImageInput` takes it."""
     rule = {name: said[name] for name in ("crop", "resize") if said[name] is not None}
-    rule |= {name: _numbers(f"--{name}", said[name]) for name in ("mean", "scale", "std") if said[name]}
+    rule |= {name: scale_of(f"--{name}", said[name]) for name in ("mean", "scale", "std") if said[name]}
     if said["channels"] is not None:
         rule["channels"] = said["channels"].upper()
     if said["size"] is not None:
         rule["size"] = size_of("--size", said["size"])
     return rule
-
-
-def _numbers(option: str, text: str) -> float | tuple[float, ...]:
-    """Read 1, 1/255 or 104,117,123."""
-    found = []
-    for part in text.split(","):
-        above, _, below = part.partition("/")
-        try:
-            found.append(float(above) / float(below or 1))
-        except (ValueError, ZeroDivisionError):
-            raise InvalidValue(
-                f"{option} must be a number or one for each channel, such as 1/255 or 104,117,123; "
-                f"got {text!r}."
-            ) from None
-    return found[0] if len(found) == 1 else tuple(found)
-
-
-def size_of(option: str, text: str) -> tuple[int, int]:
-    """Read 28 or 28x36, height x width.
-
-    Examples
-    --------
-    >>> size_of("--size", "28x36")
-    (28, 36)
-    """
-    try:
-        numbers = [int(part) for part in text.lower().replace("×", "x").split("x")]
-    except ValueError:
-        numbers = []
-    if len(numbers) not in (1, 2) or min(numbers) < 1:
-        raise InvalidValue(f"{option} must be a whole number or height x width such as 28x28; got {text!r}.")
-    return numbers[0], numbers[-1]

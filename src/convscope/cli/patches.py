@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convscope.cli.arguments import Images, Json, ModelFile, Output, Part
 from convscope.cli.opening import OpenNetwork, opens_network
-from convscope.cli.views import Bar, Json, ModelFile, Output, tell
+from convscope.cli.progress import Bar
+from convscope.cli.views import tell
 from convscope.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -20,15 +22,7 @@ __all__ = ["opened_images", "patches"]
 @opens_network
 def patches(
     model: ModelFile,
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="A folder of images (also within folders), a folder of IDX files, an .npz file, or digits, "
-            "lines, edges.",
-            show_default=False,
-        ),
-    ],
+    data: Images,
     node: Annotated[
         str | None,
         typer.Option("--node", "-n", help="One node; every hidden layer unless given.", show_default=False),
@@ -37,10 +31,7 @@ def patches(
     per_image: Annotated[
         int, typer.Option("--per-image", help="At most so many patches of a channel from one image.", min=1)
     ] = 1,
-    part: Annotated[
-        str | None,
-        typer.Option("--part", help="test or train; test where there is one.", show_default=False),
-    ] = None,
+    part: Part = None,
     state: Annotated[
         Path | None,
         typer.Option("--state", help="Keep what was found here; the same command goes on after any stop."),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import Json, ModelFile
 from convscope.cli.opening import OpenNetwork, opens_network
 
 __all__ = ["predict"]
@@ -15,12 +16,12 @@ __all__ = ["predict"]
 
 @opens_network
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
+    model: ModelFile,
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Image files.", show_default=False)
     ],
     top: Annotated[int, typer.Option("--top", help="How many classes to show.", min=1)] = 5,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    json: Json = False,
     *,
     open_network: OpenNetwork,
 ) -> None:

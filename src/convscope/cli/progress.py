@@ -1,17 +1,62 @@
-"""A training run as it goes: a line for every epoch, and a bar where somebody watches."""
+"""Bars where somebody watches; for training a line for every epoch too."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from convscope.training import BatchRecord, EpochRecord
+if TYPE_CHECKING:
+    from convscope.training import BatchRecord, EpochRecord
 
-__all__ = ["TrainingProgress"]
+__all__ = ["Bar", "TrainingProgress"]
 
 _HEAD = ("epoch", "loss", "accuracy", "held-out loss", "held-out accuracy", "seconds")
+
+
+class Bar:
+    """A bar on stderr; call it with how much is done and of how much.
+
+    Parameters
+    ----------
+    what : str
+        What is going on; a call may say it anew.
+    counted : bool
+        Whether what is done are things to be counted, or a share of 1.
+
+    Examples
+    --------
+    >>> with Bar("images") as bar:
+    ...     bar(1, 2)
+    """
+
+    def __init__(self, what: str = "", *, counted: bool = True) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from convscope.cli.console import console
+
+        counts = (MofNCompleteColumn(), TimeRemainingColumn()) if counted else ()
+        self._bar: Any = Progress(
+            BarColumn(bar_width=24),
+            *counts,
+            TextColumn("{task.description}"),
+            console=console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._bar.add_task(what, total=None)
+
+    def __enter__(self) -> Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, done: float, total: float = 1.0, what: str | None = None) -> None:
+        """Move the bar on."""
+        self._bar.update(self._task, completed=done, total=total, description=what)
 
 
 class TrainingProgress:

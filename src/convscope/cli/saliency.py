@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convscope.cli.arguments import ImageFile, Json, ModelFile, Output, SanityCheck, TargetName
 from convscope.cli.opening import OpenNetwork, opens_network
-from convscope.cli.views import ImageFile, Json, ModelFile, Output, SanityCheck, TargetName, checked, tell
+from convscope.cli.views import checked, tell
 from convscope.errors import InvalidValue
 
 if TYPE_CHECKING:

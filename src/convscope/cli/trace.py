@@ -7,15 +7,17 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import ImageFile, Json, ModelFile, output_option
 from convscope.cli.opening import OpenNetwork, opens_network
+from convscope.cli.views import tell
 
 __all__ = ["trace"]
 
 
 @opens_network
 def trace(
-    model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.", show_default=False)],
+    model: ModelFile,
+    image: ImageFile,
     at: Annotated[
         str,
         typer.Option(
@@ -33,10 +35,8 @@ def trace(
         str | None,
         typer.Option("--backward", help="Write out the gradient of this cell, such as 'fc[3]', instead."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write it to .html, .txt, .md or .json.")
-    ] = None,
+    json: Json = False,
+    output: Annotated[Path | None, output_option("Also write it to .html, .txt, .md or .json.")] = None,
     *,
     open_network: OpenNetwork,
 ) -> None:
@@ -44,7 +44,6 @@ def trace(
 
     The terms add up to the engine's value within the bound that rounding allows.
     """
-    from convscope.cli.console import print_json, printable
     from convscope.explain import trace as traced
 
     net = open_network(model)
@@ -53,11 +52,4 @@ def trace(
         if backward is None
         else traced(net, image, at, backward=backward)
     )
-    if output is not None:
-        result.save(output)
-    if json:
-        print_json(result)
-        return
-    print(printable(str(result)))
-    if output is not None:
-        print(f"\nAlso in {output}")
+    tell(result, json=json, output=output, wrap=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convscope.cli.opening import size_of
+from convscope.cli.numbers import size_of
 from convscope.errors import InvalidValue
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import ImageFile, Json, ModelFile
 from convscope.cli.opening import OpenNetwork, opens_network
 from convscope.errors import InvalidValue
 
@@ -15,14 +16,14 @@ __all__ = ["workbook"]
 
 @opens_network
 def workbook(
-    model: Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)],
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="An image file.", show_default=False)],
+    model: ModelFile,
+    image: ImageFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")] = Path(
         "convscope-workbook.xlsx"
     ),
     *,
     open_network: OpenNetwork,
-    json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Write a small network at one image as a spreadsheet: change a pixel or a weight, and all follows."""
     from convscope.cli.console import print_json, printable
@@ -42,4 +43,4 @@ def workbook(
         print_json(account)
         return
     print(printable(str(result)))
-    print(f"It is in {output}")
+    print(f"\nWritten to {output}")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convscope.explain import Ablation, Carriers
 from convscope.report.colour import limit_of, paint
-from convscope.report.picture import INK, figure_uri
+from convscope.report.drawing import draws
+from convscope.report.picture import INK
 from convscope.report.sheet import Sheet
-from convscope.report.trace_text import aligned, with_words
+from convscope.report.text_table import aligned
 from convscope.result import renders
 
 __all__ = ["ablation_sheet", "ablation_text", "carriers_text"]
@@ -113,7 +113,7 @@ def carriers_text(found: Carriers) -> str:
     lines = [
         _carried(found),
         "",
-        *with_words(["channel", "mean part", "made by", "what it shows"], rows),
+        *aligned(["channel", "mean part", "made by", "what it shows"], rows, words=[-1]),
     ]
     if len(found.entries) > _MOST:
         lines.append(f"and {len(found.entries) - _MOST} more, which add less")
@@ -127,20 +127,7 @@ def _carried(found: Carriers) -> str:
     )
 
 
-@renders("Ablation", "html")
-def ablation_html(found: Ablation) -> str:
-    """Show the picture in a notebook."""
-    return f'<img alt="what switching channels off costs" src="{figure_uri(ablation_sheet(found).figure())}">'
-
-
-@renders("Ablation", "png")
-@renders("Ablation", "svg")
-@renders("Ablation", "pdf")
-def save_ablation(found: Ablation, path: Path) -> None:
-    """Write the picture."""
-    ablation_sheet(found).save(path)
-
-
+@draws("Ablation", alt=lambda found: "what switching channels off costs")
 def ablation_sheet(found: Ablation) -> Sheet:
     """Lay out a bar for each class, or for many groups a map of groups and classes."""
     sheet = Sheet(9.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,8 @@ import numpy as np
 from convscope.claims import Bars, Claim, Curves, Images, Panel
 from convscope.errors import InvalidValue
 from convscope.report.colour import colour_map, limit_of
-from convscope.report.picture import INK, figure_and_axes, save_figure
+from convscope.report.drawing import draws
+from convscope.report.picture import INK, figure_and_axes
 from convscope.report.scale import number, short
 from convscope.result import renders
 
@@ -36,20 +36,13 @@ def plot_claim(claim: Claim, ax: Any = None, *, panel: int = 0) -> Any:
     return ax
 
 
-@renders("Claim", "png")
-@renders("Claim", "svg")
-@renders("Claim", "pdf")
-def save_claim(claim: Claim, path: Path) -> None:
-    """Write all panels of a claim as one picture."""
-    if not claim.picture:
-        raise InvalidValue(f"Claim.save: {claim.id} has no picture, since it {claim.data}.")
-    save_figure(claim_figure(claim), path)
-
-
+@draws("Claim")
 def claim_figure(claim: Claim) -> Any:
-    """Give a matplotlib figure of all panels, side by side."""
+    """Draw all panels of a claim, side by side."""
     from matplotlib.figure import Figure
 
+    if not claim.picture:
+        raise InvalidValue(f"Claim.save: {claim.id} has no picture, since it {claim.data}.")
     count = len(claim.picture)
     figure = Figure(figsize=_size(claim), layout="constrained")
     for ax, panel in zip(np.atleast_1d(figure.subplots(1, count)), claim.picture, strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.report.colour import grey, rgb
+from convscope.report.drawing import draws
 from convscope.report.page import escape, figure
 from convscope.report.picture import INK, data_uri, figure_and_axes
 from convscope.result import renders
@@ -79,6 +80,7 @@ def mistake_pictures(
     return figure(f'<ul class="mistakes">{"".join(items)}</ul>', f"{caption} {scaling}".strip())
 
 
+@draws("Evaluation")
 @renders("Evaluation", "plot")
 def plot_evaluation(evaluation: Evaluation, ax: Any = None) -> Any:
     """Draw the confusion matrix with its counts, darker with the share of the row."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from convscope.report.drawing import draws
 from convscope.report.page import figure, table
 from convscope.report.picture import INK, chart, figure_and_axes
 from convscope.result import renders
@@ -13,6 +14,7 @@ from convscope.training import History
 __all__ = ["epoch_table", "learning_curve", "plot_history"]
 
 
+@draws("History")
 @renders("History", "plot")
 def plot_history(history: History, ax: Any = None, *, what: str = "loss") -> Any:
     """Draw loss or accuracy by epoch, training and held-out; `what` is "loss" or "accuracy"."""

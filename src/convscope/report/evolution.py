@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from convscope.explain import Evolution, LayerEvolution
 from convscope.files import atomic_path
 from convscope.report.colour import limit_of, paint
-from convscope.report.picture import INK, figure_and_axes, figure_uri
+from convscope.report.drawing import draws
+from convscope.report.picture import INK, figure_and_axes
 from convscope.report.scale import number
 from convscope.report.sheet import Sheet, Tile
-from convscope.report.trace_text import with_words
+from convscope.report.text_table import aligned
 from convscope.result import renders
 
 __all__ = ["evolution_frames", "evolution_sheet", "evolution_text"]
@@ -39,7 +40,7 @@ def evolution_text(found: Evolution) -> str:
         for layer in found.layers
     ]
     lines += ["Share of each layer's kernels that are not noise, by epoch; the lowest layer first:"]
-    lines += with_words(["layer", *map(str, found.epochs), "half of them by epoch"], rows)
+    lines += aligned(["layer", *map(str, found.epochs), "half of them by epoch"], rows, words=[-1])
     for layer in found.layers:
         lines += ["", f"{layer.node}:", *_kernels(layer, found.epochs)]
     lines += [f"\n{node} is left out: {why}." for node, why in found.left_out.items()]
@@ -62,24 +63,10 @@ def _kernels(layer: LayerEvolution, epochs: tuple[int, ...]) -> list[str]:
         path = ", ".join(f"{layer.family[e, k]} from {epochs[e]}" for e in changes)
         rows.append([f"{layer.node}[{k}]", "never" if epoch < 0 else str(epoch), path])
     kept = [row for row in rows if row[1] != "never" or "," in row[2]]
-    lines = with_words(["kernel", "no longer noise from", "verdicts"], kept) if kept else []
+    lines = aligned(["kernel", "no longer noise from", "verdicts"], kept, words=[-1]) if kept else []
     if len(kept) < len(rows):
         lines.append(f"{len(rows) - len(kept)} kernels are noise at every epoch")
     return lines
-
-
-@renders("Evolution", "html")
-def evolution_html(found: Evolution) -> str:
-    """Show the strip in a notebook."""
-    return f'<img alt="kernels over the epochs" src="{figure_uri(evolution_sheet(found).figure())}">'
-
-
-@renders("Evolution", "png")
-@renders("Evolution", "svg")
-@renders("Evolution", "pdf")
-def save_evolution(found: Evolution, path: Path) -> None:
-    """Write the strip."""
-    evolution_sheet(found).save(path)
 
 
 @renders("Evolution", "gif")
@@ -127,6 +114,7 @@ def plot_evolution(found: Evolution, ax: Any = None) -> Any:
     return ax
 
 
+@draws("Evolution", alt=lambda found: "kernels over the epochs")
 def evolution_sheet(found: Evolution) -> Sheet:
     """Lay out the layers' chart, and a row of pictures for each kernel."""
     sheet = Sheet(max(7.0, 0.9 + len(found.epochs) * (1.3 if _parts(found) > 1 else 0.95)))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convscope.explain import FamiliarFeature, Familiarity
-from convscope.report.picture import INK, figure_uri
+from convscope.report.drawing import draws
+from convscope.report.picture import INK
 from convscope.report.scale import number
 from convscope.report.sheet import Sheet, Tile
-from convscope.report.trace_text import with_words
+from convscope.report.text_table import aligned
 from convscope.result import renders
 
 __all__ = ["familiarity_sheet", "familiarity_text"]
@@ -73,7 +73,7 @@ def _table(features: Any) -> list[str]:
         for f in features
     ]
     head = ["feature", "area", "strongest", "on test", "fires on", "on test", "what it shows"]
-    return with_words(head, rows)
+    return aligned(head, rows, words=[-1])
 
 
 def _what(feature: FamiliarFeature) -> str:
@@ -81,22 +81,6 @@ def _what(feature: FamiliarFeature) -> str:
     # a line of the table has no room for the long name of noise
     name = "noise" if feature.name.startswith("no pattern") else feature.name
     return "; ".join(part for part in (name, most) if part)
-
-
-@renders("Familiarity", "html")
-def familiarity_html(found: Familiarity) -> str:
-    """Show the picture in a notebook."""
-    return (
-        f'<img alt="familiarity: curves and features" src="{figure_uri(familiarity_sheet(found).figure())}">'
-    )
-
-
-@renders("Familiarity", "png")
-@renders("Familiarity", "svg")
-@renders("Familiarity", "pdf")
-def save_familiarity(found: Familiarity, path: Path) -> None:
-    """Write the picture."""
-    familiarity_sheet(found).save(path)
 
 
 @renders("Familiarity", "plot")
@@ -109,6 +93,7 @@ def plot_familiarity(found: Familiarity, ax: Any = None) -> Any:
     return ax
 
 
+@draws("Familiarity", alt=lambda found: "familiarity: curves and features")
 def familiarity_sheet(found: Familiarity, most: int = 8) -> Sheet:
     """Lay out both curves, the distances of the pictures, and the features with their strongest images."""
     sheet = Sheet(9.0)

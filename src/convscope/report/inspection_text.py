@@ -12,6 +12,7 @@ from convscope.report.inspection_page import finding_value
 from convscope.report.kernel_csv import kernel_rows
 from convscope.report.kernel_words import family_counts
 from convscope.report.layers_table import pair
+from convscope.report.text_table import aligned
 from convscope.result import renders
 
 __all__ = ["gates_text", "inspection_markdown", "inspection_text"]
@@ -50,17 +51,15 @@ def gates_text(result: GateResult) -> str:
     """Set the gates that failed as a table."""
     failed = result.failed
     head = f"{len(failed)} of {len(result.gates)} checks failed"
-    rows = [("", "check", "layer", "value", "threshold", "what was measured")]
-    rows += [
+    rows = [
         ("FAIL", g.key, g.node, f"{g.value:.3g}", f"{g.threshold:.3g}", g.text)
         for g in result.gates
         if g.failed
     ]
     if not failed:
         return head
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = ["  ".join([*(row[i].ljust(widths[i]) for i in range(5)), row[5]]) for row in rows]
-    return "\n".join([head, *lines])
+    names = ("", "check", "layer", "value", "threshold", "what was measured")
+    return "\n".join([head, *aligned(names, rows, words=(0, 1, 2, 5))])
 
 
 @renders("Inspection", "rows")

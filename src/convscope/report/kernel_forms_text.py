@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 from convscope.explain import CompositeKernel, ConvolutionForms, LocalKernel
 from convscope.report.colour import colour_map, limit_of
-from convscope.report.picture import figure_and_axes, save_figure
-from convscope.report.trace_text import aligned, decimals
+from convscope.report.drawing import draws
+from convscope.report.picture import figure_and_axes
+from convscope.report.text_table import aligned
+from convscope.report.trace_text import decimals
 from convscope.result import renders
 
 __all__ = ["composite_text", "forms_text", "local_kernel_text", "plot_local_kernel"]
@@ -45,14 +46,7 @@ def local_kernel_text(kernel: LocalKernel) -> str:
     return "\n".join(lines)
 
 
-@renders("LocalKernel", "png")
-@renders("LocalKernel", "svg")
-@renders("LocalKernel", "pdf")
-def save_local_kernel(kernel: LocalKernel, path: Path) -> None:
-    """Write the picture."""
-    save_figure(plot_local_kernel(kernel).figure, path)
-
-
+@draws("LocalKernel")
 @renders("LocalKernel", "plot")
 def plot_local_kernel(kernel: LocalKernel, ax: Any = None, channel: int | None = None) -> Any:
     """Draw the kernel, summed over the channels or of one; white is 0."""

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convscope.kernels import KernelTable, Layer
+from convscope.report.drawing import draws
 from convscope.report.kernel_words import family_counts
-from convscope.report.picture import INK, figure_and_axes, save_figure
+from convscope.report.picture import INK, figure_and_axes
 from convscope.result import renders
 
 __all__ = ["draw_coverage", "draw_orientations", "layer_figure"]
 
 _BANDS = (0, 1 / 16, 1 / 8, 1 / 4, 3 / 8, 1 / 2)
-
-
-@renders("Layer", "png")
-@renders("Layer", "svg")
-@renders("Layer", "pdf")
-def save_layer(layer: Layer, path: Path) -> None:
-    """Write coverage of the frequency plane and orientations as one picture."""
-    save_figure(layer_figure(layer), path)
 
 
 @renders("Layer", "plot")
@@ -39,6 +31,7 @@ def plot_table(table: KernelTable, ax: Any = None) -> Any:
     return plot_layer(table.layer, ax)
 
 
+@draws("Layer")
 def layer_figure(layer: Layer, name: str = "") -> Any:
     """Draw the frequency plane at the left and the orientations at the right."""
     from matplotlib.figure import Figure

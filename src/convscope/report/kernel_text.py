@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convscope.explain import KernelTables, SeenFromImage
 from convscope.kernels import KernelTable, Layer
 from convscope.report.kernel_words import family_counts, kernel_pixels, title
+from convscope.report.text_table import aligned
 from convscope.result import renders
 
 __all__ = ["block_picture", "kernel_lines", "layer_lines", "tables_text"]
@@ -29,13 +30,12 @@ def table_text(table: KernelTable) -> str:
 @renders("KernelTables", "text")
 def tables_text(tables: KernelTables) -> str:
     """Show one line for each layer."""
-    rows = [("layer", "filters", "findings", "families")]
+    rows = []
     for name, table in tables.items():
         found = ", ".join(f.name for f in table.layer.findings if f.found)
         shape = "x".join(str(n) for n in table.weight.shape)
         rows.append((name, shape, found or "-", family_counts(table.counts)))
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    lines = ["  ".join([*(row[i].ljust(widths[i]) for i in range(3)), row[3]]) for row in rows]
+    lines = aligned(("layer", "filters", "findings", "families"), rows, words=range(4))
     lines += [f"{name}: left out, {why}" for name, why in tables.left_out.items()]
     return "\n".join(lines)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from convscope.explain import Ledger
 from convscope.report.colour import hex_colour, ink_on, limit_of, paint
+from convscope.report.drawing import draws
 from convscope.report.ledger_text import ledger_answer
 from convscope.report.page import escape, figure
-from convscope.report.picture import data_uri, figure_and_axes, save_figure
+from convscope.report.picture import data_uri, figure_and_axes
 from convscope.report.scale import colour_bar, number
 from convscope.report.trace_text import decimals, prepared
 from convscope.result import renders
@@ -104,14 +104,7 @@ def _cell(value: float, limit: float) -> str:
     return f'<td style="background:{colour};color:{ink_on(colour)}">{number(value, 3)}</td>'
 
 
-@renders("Ledger", "png")
-@renders("Ledger", "svg")
-@renders("Ledger", "pdf")
-def save_ledger(ledger: Ledger, path: Path) -> None:
-    """Write the bars to a picture."""
-    save_figure(plot_ledger(ledger).figure, path)
-
-
+@draws("Ledger")
 @renders("Ledger", "plot")
 def plot_ledger(ledger: Ledger, ax: Any = None) -> Any:
     """Draw a bar for each of the strongest channels."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from convscope.explain import Ledger
-from convscope.report.trace_text import aligned, decimals, prepared
+from convscope.report.text_table import aligned
+from convscope.report.trace_text import decimals, prepared
 from convscope.result import renders
 
 __all__ = ["ledger_answer", "ledger_text"]
@@ -25,9 +26,7 @@ def ledger_text(ledger: Ledger, most: int = _MOST) -> str:
             [f"{entry.node}[{entry.channel}]", decimals(entry.part), entry.maker or "-", entry.name]
             for entry in ledger.entries[:most]
         ]
-        names = [""] + [row[3] for row in rows]
-        bare = aligned(["channel", "part", "made by"], [row[:3] for row in rows])
-        lines += [f"{line}  {name}".rstrip() for line, name in zip(bare, names, strict=True)]
+        lines += aligned(["channel", "part", "made by", ""], rows, words=[-1])
     rest = ledger.entries[most:]
     totals = [("sum of the parts", ledger.value - ledger.constant)]
     if rest:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convscope.explain import FeatureMaps, NodeMaps
 from convscope.report.colour import grey, paint, rgb
+from convscope.report.drawing import draws
 from convscope.report.page import escape, figure
-from convscope.report.picture import INK, data_uri, figure_uri
+from convscope.report.picture import INK, data_uri
 from convscope.report.scale import number
 from convscope.report.sheet import Sheet, Tile
+from convscope.report.text_table import aligned
 from convscope.result import renders
 
 __all__ = ["feature_map_path", "feature_map_sheet", "feature_map_text"]
@@ -132,32 +133,14 @@ def _bars(node: NodeMaps, limit: float, classes: tuple[str, ...], most: int = 10
 @renders("FeatureMaps", "text")
 def feature_map_text(maps: FeatureMaps) -> str:
     """List the nodes with shape, range and the strongest map."""
-    rows = [("node", "kind", "shape", "smallest", "largest")]
+    rows = []
     for node in maps.nodes:
         shape = "x".join(str(n) for n in node.values.shape)
         rows.append((node.node, node.kind, shape, number(node.values.min()), number(node.values.max())))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = [
-        "  ".join([*(row[i].ljust(widths[i]) for i in range(3)), *(row[i].rjust(widths[i]) for i in (3, 4))])
-        for row in rows
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(aligned(("node", "kind", "shape", "smallest", "largest"), rows, words=range(3)))
 
 
-@renders("FeatureMaps", "html")
-def feature_map_html(maps: FeatureMaps) -> str:
-    """Show the maps in a notebook, as the picture of `save`."""
-    return f'<img alt="feature maps, node by node" src="{figure_uri(feature_map_sheet(maps).figure())}">'
-
-
-@renders("FeatureMaps", "png")
-@renders("FeatureMaps", "svg")
-@renders("FeatureMaps", "pdf")
-def save_feature_maps(maps: FeatureMaps, path: Path) -> None:
-    """Write the maps of every node as one picture, with the scale of each."""
-    feature_map_sheet(maps).save(path)
-
-
+@draws("FeatureMaps", alt=lambda maps: "feature maps, node by node")
 def feature_map_sheet(maps: FeatureMaps) -> Sheet:
     """Lay the image and the maps of every node out under each other."""
     sheet = Sheet(9.0)

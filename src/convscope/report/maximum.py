@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from convscope.explain import Maximum
-from convscope.report.picture import figure_and_axes, figure_uri
+from convscope.report.drawing import draws
+from convscope.report.picture import figure_and_axes
 from convscope.report.scale import number
 from convscope.report.sheet import Sheet, Tile
 from convscope.result import renders
@@ -56,18 +56,9 @@ def _how(found: Maximum) -> str:
     return f"{found.steps} steps, seed {found.seed}; {moved} before each; values within {found.range}"
 
 
-@renders("Maximum", "html")
-def maximum_html(found: Maximum) -> str:
-    """Show the picture in a notebook."""
-    return f'<img alt="what {found.at} likes best" src="{figure_uri(maximum_sheet([found]).figure())}">'
-
-
-@renders("Maximum", "png")
-@renders("Maximum", "svg")
-@renders("Maximum", "pdf")
-def save_maximum(found: Maximum, path: Path) -> None:
-    """Write the picture with its caption."""
-    maximum_sheet([found]).save(path)
+@draws("Maximum", alt=lambda found: f"what {found.at} likes best")
+def _one(found: Maximum) -> Sheet:
+    return maximum_sheet([found])
 
 
 @renders("Maximum", "plot")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convscope.explain import Occlusion
-from convscope.report.page import escape
-from convscope.report.picture import INK, figure_uri, save_figure
+from convscope.report.drawing import draws
+from convscope.report.picture import INK
 from convscope.report.scale import number
 from convscope.report.trust import TRUST
 from convscope.report.view_figure import Panel, heat_map, sanity_of, show, view_figure
@@ -22,6 +21,7 @@ _CLASSES = ("#e8e6df", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#
 _OTHER = "#7f7f7f"
 
 
+@draws("Occlusion", alt=str)
 def occlusion_figure(result: Occlusion) -> Any:
     """Draw the image with the square, the score, the strongest map's sum and the answer."""
     extent = _extent(result)
@@ -138,18 +138,3 @@ def occlusion_text(result: Occlusion) -> str:
         "Sanity check: not made; .sanity makes it." if sanity is None else f"Sanity check: {sanity.verdict}"
     )
     return "\n".join([*lines, f"How far to trust it: {TRUST['occlusion']}"])
-
-
-@renders("Occlusion", "png")
-@renders("Occlusion", "svg")
-@renders("Occlusion", "pdf")
-def save_occlusion(result: Occlusion, path: Path) -> None:
-    """Write the panels as one picture."""
-    save_figure(occlusion_figure(result), path)
-
-
-@renders("Occlusion", "html")
-def occlusion_html(result: Occlusion) -> str:
-    """Show the panels in a notebook."""
-    text = escape(str(result), quote=True)
-    return f'<img style="max-width:100%" alt="{text}" src="{figure_uri(occlusion_figure(result))}">'

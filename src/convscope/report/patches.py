@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convscope.explain import PatchTables, TopPatches
+from convscope.report.drawing import draws
 from convscope.report.page import escape
-from convscope.report.picture import INK, figure_uri, save_figure
+from convscope.report.picture import INK
 from convscope.report.scale import number
 from convscope.report.trust import TRUST
 from convscope.report.view_figure import wrapped
@@ -22,6 +22,7 @@ _MOST = 64  # channels of a sheet
 _EACH = 1.5  # inches: a channel's square of patches
 
 
+@draws("TopPatches", alt=str)
 def patches_figure(found: TopPatches, most: int = _MOST) -> Any:
     """Draw each channel's patches as a square, the strongest at the top left; the most active channels."""
     from matplotlib.figure import Figure
@@ -102,21 +103,6 @@ def patches_text(found: TopPatches, most: int = 20) -> str:
     return "\n".join(lines)
 
 
-@renders("TopPatches", "png")
-@renders("TopPatches", "svg")
-@renders("TopPatches", "pdf")
-def save_patches(found: TopPatches, path: Path) -> None:
-    """Write the sheet."""
-    save_figure(patches_figure(found), path)
-
-
-@renders("TopPatches", "html")
-def patches_html(found: TopPatches) -> str:
-    """Show the sheet in a notebook."""
-    text = escape(str(found), quote=True)
-    return f'<img style="max-width:100%" alt="{text}" src="{figure_uri(patches_figure(found))}">'
-
-
 @renders("PatchTables", "text")
 def tables_text(tables: PatchTables) -> str:
     """List each node's most active channels."""
@@ -126,4 +112,4 @@ def tables_text(tables: PatchTables) -> str:
 @renders("PatchTables", "html")
 def tables_html(tables: PatchTables) -> str:
     """Show the sheets of all nodes, one below the other."""
-    return "".join(f"<h3>{escape(found.node)}</h3>{patches_html(found)}" for found in tables.nodes)
+    return "".join(f"<h3>{escape(found.node)}</h3>{found._repr_html_()}" for found in tables.nodes)

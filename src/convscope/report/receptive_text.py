@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convscope.explain import NodeField
-from convscope.report.picture import figure_and_axes, save_figure
+from convscope.report.drawing import draws
+from convscope.report.picture import figure_and_axes
 from convscope.result import renders
 
 __all__ = ["field_text", "plot_field", "spans_in_words"]
@@ -61,14 +61,7 @@ def spans_in_words(field: NodeField) -> str:
     return ", ".join(f"{name}{'s' * (name != 'depth')} {first} to {last}" for name, (first, last) in parts)
 
 
-@renders("NodeField", "png")
-@renders("NodeField", "svg")
-@renders("NodeField", "pdf")
-def save_field(field: NodeField, path: Path) -> None:
-    """Write the picture."""
-    save_figure(plot_field(field).figure, path)
-
-
+@draws("NodeField")
 @renders("NodeField", "plot")
 def plot_field(field: NodeField, ax: Any = None) -> Any:
     """Draw the pixels that can change the cell, or the measured energy, with the rectangle around."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convscope.explain import Deconvnet, GradCam, Saliency
-from convscope.report.picture import INK, figure_uri, save_figure
+from convscope.report.drawing import draws
+from convscope.report.picture import INK
 from convscope.report.scale import number
 from convscope.report.trust import TRUST
 from convscope.report.view_figure import Panel, clipped_limit, on_grey, sanity_of, show, view_figure
@@ -26,6 +25,7 @@ _NAMES = {
 }
 
 
+@draws("Saliency", alt=str)
 def saliency_figure(result: Saliency) -> Any:
     """Draw the image and the signed map beside it."""
     limit, scaling = clipped_limit(result.map)
@@ -38,6 +38,7 @@ def saliency_figure(result: Saliency) -> Any:
     return view_figure(title, panels, caption, shape=result.map.shape, sanity=sanity_of(result))
 
 
+@draws("Deconvnet", alt=str)
 def deconvnet_figure(result: Deconvnet) -> Any:
     """Draw the image with the receptive field, and the projection, whole and enlarged."""
     limit, scaling = clipped_limit(result.map)
@@ -55,6 +56,7 @@ def deconvnet_figure(result: Deconvnet) -> Any:
     return view_figure(title, panels, caption, shape=result.map.shape, sanity=sanity_of(result))
 
 
+@draws("GradCam", alt=str)
 def grad_cam_figure(result: GradCam) -> Any:
     """Draw the image, the map over it, and the map as it was computed."""
     largest = float(result.coarse.max())
@@ -169,36 +171,3 @@ def grad_cam_text(result: GradCam) -> str:
     weights = ", ".join(f"{result.node}[{i}] {number(result.weights[i], 3)}" for i in order)
     lines = [head, f"{high} x {wide} cells, {_extremes(result.coarse)}.", f"Largest weights: {weights}."]
     return _account(result, lines, "grad_cam++" if result.plus_plus else "grad_cam")
-
-
-_FIGURES: dict[str, Callable[[Any], Any]] = {
-    "Saliency": saliency_figure,
-    "Deconvnet": deconvnet_figure,
-    "GradCam": grad_cam_figure,
-}
-
-
-def _figure(result: Any) -> Any:
-    return _FIGURES[type(result).__name__](result)
-
-
-def _register(name: str) -> None:
-    """Register the picture of a view in every format."""
-    for suffix in ("png", "svg", "pdf"):
-        renders(name, suffix)(_save)
-    renders(name, "html")(_html)
-
-
-def _save(result: Any, path: Path) -> None:
-    save_figure(_figure(result), path)
-
-
-def _html(result: Any) -> str:
-    from convscope.report.page import escape
-
-    text = escape(str(result), quote=True)
-    return f'<img style="max-width:100%" alt="{text}" src="{figure_uri(_figure(result))}">'
-
-
-for _name in _FIGURES:
-    _register(_name)

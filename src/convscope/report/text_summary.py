@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from convscope.report.text_table import aligned
 from convscope.result import renders
 
 if TYPE_CHECKING:
@@ -12,15 +13,13 @@ if TYPE_CHECKING:
 __all__ = ["summary_text"]
 
 _HEADINGS = ("node", "kind", "settings", "output", "parameters", "multiply-adds", "memory", "sees", "every")
-_RIGHT = {"parameters", "multiply-adds", "memory", "sees", "every"}
+_WORDS = range(4)  # columns that begin at the left
 
 
 @renders("Summary", "text")
 def summary_text(summary: Summary) -> str:
     """Write the table with aligned columns; below it totals, and what rounding a size drops."""
-    table = [_HEADINGS, *(_cells(row) for row in summary.rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(_HEADINGS))]
-    lines = [_line(row, widths) for row in table]
+    lines = aligned(_HEADINGS, [_cells(row) for row in summary.rows], words=_WORDS)
     rule = "-" * max(len(line) for line in lines)
     lines[1:1] = [rule]
     shape = "x".join(map(str, summary.input_shape))
@@ -49,14 +48,6 @@ def _cells(row: SummaryRow) -> tuple[str, ...]:
         "" if field is None else _pair(field.size),
         "" if field is None or not any(field.stride) else _pair(field.stride),
     )
-
-
-def _line(cells: tuple[str, ...], widths: list[int]) -> str:
-    parts = [
-        cell.rjust(width) if heading in _RIGHT else cell.ljust(width)
-        for heading, cell, width in zip(_HEADINGS, cells, widths, strict=True)
-    ]
-    return "  ".join(parts).rstrip()
 
 
 def _pair(values: tuple[float, float]) -> str:

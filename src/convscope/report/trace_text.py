@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.explain import GradientTrace, Trace
+from convscope.report.text_table import aligned
 from convscope.result import renders
 
 __all__ = [
     "activation_in_words",
-    "aligned",
     "decimals",
     "engine_in_words",
     "gradient_head",
     "gradient_text",
     "prepared",
     "trace_text",
-    "with_words",
 ]
 
 _MOST_TERMS = 100  # a longer sum is shown by channel, with its strongest products
@@ -135,32 +134,6 @@ def decimals(value: float, digits: int = 6) -> str:
     """
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text
-
-
-def aligned(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Set a table whose columns are aligned at the right.
-
-    Examples
-    --------
-    >>> aligned(["n", "square"], [["2", "4"], ["10", "100"]])
-    [' n  square', ' 2       4', '10     100']
-    """
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]
-    ]
-
-
-def with_words(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Set a table as `aligned`, but for the last column, which is words and begins at the left.
-
-    Examples
-    --------
-    >>> with_words(["n", "said"], [["2", "two"], ["10", ""]])
-    [' n  said', ' 2  two', '10']
-    """
-    numbers = aligned(head[:-1], [row[:-1] for row in rows])
-    return [f"{line}  {row[-1]}".rstrip() for line, row in zip(numbers, [head, *rows], strict=True)]
 
 
 def _totals(trace: Trace) -> list[str]:

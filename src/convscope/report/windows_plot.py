@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.explain import AxisWindows, Windows
-from convscope.report.picture import INK, figure_and_axes, save_figure
+from convscope.report.drawing import draws
+from convscope.report.picture import INK, figure_and_axes
 from convscope.result import renders
 
-__all__ = ["plot_windows", "save_windows"]
+__all__ = ["plot_windows", "windows_figure"]
 
 _MOST_LINES = 40  # positions up to which every pixel gets a line around it
 _FILL = {
@@ -118,11 +118,9 @@ def _plot_counts(windows: Windows, ax: Any) -> None:
         side.set_visible(False)
 
 
-@renders("Windows", "png")
-@renders("Windows", "svg")
-@renders("Windows", "pdf")
-def save_windows(windows: Windows, path: Path) -> None:
-    """Write the image with its first windows, and the windows of each axis, as one picture."""
+@draws("Windows")
+def windows_figure(windows: Windows) -> Any:
+    """Draw the image with its first windows, and the windows of each axis, as one picture."""
     from matplotlib.figure import Figure
 
     sides = ["rows"] if windows.square else ["rows", "columns"]
@@ -134,7 +132,7 @@ def save_windows(windows: Windows, path: Path) -> None:
         if not windows.square:
             ax.set_title(f"{'height' if side == 'rows' else 'width'}: {ax.get_title()}", fontsize=10)
     figure.supxlabel(_key(windows), fontsize=9, color=INK["muted"])
-    save_figure(figure, path)
+    return figure
 
 
 def _key(windows: Windows) -> str:
