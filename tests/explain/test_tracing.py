@@ -123,7 +123,7 @@ def test_padding_is_marked_and_enters_as_zero() -> None:
 def test_a_dense_layer_knows_which_cell_of_the_map_each_input_was() -> None:
     net = cs.models.small_cnn(seed=SEED)
     image = cs.data.digits().x[0]
-    found, maps = trace(net, image, "fc[3]"), net.run(image)["bn2"][0]
+    found, maps = trace(net, image, "fc[3]"), net.run(image, algorithm="direct")["bn2"][0]
     terms = found.terms
     assert np.array_equal(terms["input"], maps[terms["channel"], terms["row"], terms["column"]])
     assert len(found.partial_sums()) == len(maps)

@@ -11,8 +11,6 @@ from typing import Any, overload
 import numpy as np
 
 from convscope.errors import DtypeError, InvalidValue
-from convscope.kernels.classics import bank, bank_for
-from convscope.kernels.colour import OPPONENT
 from convscope.kernels.duplicates import Duplicates, find_duplicates
 from convscope.kernels.examine import Columns, examine
 from convscope.kernels.families import FAMILIES
@@ -20,10 +18,8 @@ from convscope.kernels.fits import chunk_of, fitter_for
 from convscope.kernels.layer import Layer, describe
 from convscope.kernels.models import Array
 from convscope.kernels.nulls import null_for
-from convscope.kernels.scores import SHAPES
-from convscope.kernels.spectrum import PASSBANDS
-from convscope.kernels.symmetry import SYMMETRIES
-from convscope.kernels.verdicts import ClassicMatch, ColourPart, Duplicate, ShapeFit, Verdict
+from convscope.kernels.rows import verdict_of
+from convscope.kernels.verdicts import Verdict
 from convscope.kernels.workers import on_all_cores, workers
 from convscope.result import Result, plain
 
@@ -69,7 +65,7 @@ class KernelTable(Result, Sequence[Verdict]):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
             raise IndexError(f"there are {len(self)} filters; got index {index}")
-        return _row(self, index % len(self))
+        return verdict_of(self, index % len(self))
 
     def __iter__(self) -> Iterator[Verdict]:
         return (self[i] for i in range(len(self)))
@@ -159,6 +155,7 @@ def judge(weight: Any, channels: str | None = None, stride: int = 1, *, node: st
 
     Examples
     --------
+    >>> from convscope.kernels import bank
     >>> table = judge(np.stack([bank["sobel-x"].array, bank["box"].array])[:, None])
     >>> table.family.tolist()
     ['edge', 'smoothing']
@@ -277,128 +274,3 @@ def _add_duplicates(columns: Columns, found: Duplicates) -> None:
     columns["duplicate_of"] = found.of
     columns["duplicate_cosine"] = found.cosine
     columns["duplicate_shift"] = found.shift
-
-
-# ---- one row ------------------------------------------------------------------------------------
-
-
-def _row(table: KernelTable, i: int) -> Verdict:
-    columns = table.columns
-    depth, height, width = table.weight.shape[1:]
-    family = FAMILIES[int(columns["family"][i])]
-    dead = family == "dead"
-
-    def number(name: str, otherwise: float = 0.0) -> float:
-        value = float(columns[name][i]) if name in columns else otherwise
-        return otherwise if np.isnan(value) else value
-
-    def maybe(name: str) -> float | None:
-        value = float(columns[name][i]) if name in columns else np.nan
-        return None if np.isnan(value) else value
-
-    def index(name: str) -> int:
-        return int(columns[name][i]) if name in columns else -1
-
-    order, runner_up, repeats = index("derivative_order"), index("runner_up"), index("duplicate_of")
-    pattern = columns["pattern"][i] if "pattern" in columns and not dead else np.zeros(height * width)
-    shares = columns["shares"][i] if "shares" in columns and not dead else np.zeros(1)
-    return Verdict(
-        family=family,
-        confidence=1.0 if dead else number("confidence"),
-        runner_up=None if runner_up < 0 or dead else FAMILIES[runner_up],
-        margin=number("margin"),
-        p_value=number("p_value", 1.0),
-        explained=number("explained"),
-        two_modes=number("two_modes"),
-        passband=PASSBANDS[max(0, index("passband"))],
-        dc_gain=number("dc_gain"),
-        pattern_dc_gain=number("pattern_dc_gain"),
-        peak_frequency=number("peak_frequency"),
-        centroid=number("centroid"),
-        bandwidth=maybe("bandwidth"),
-        low=number("low"),
-        middle=number("middle"),
-        high=number("high"),
-        aliased=number("aliased"),
-        orientation=maybe("orientation"),
-        direction=maybe("direction"),
-        anisotropy=number("anisotropy"),
-        anisotropy_p=number("anisotropy_p", 1.0),
-        even_share=number("even_share"),
-        symmetry=SYMMETRIES[max(0, index("symmetry"))],
-        derivative_order=None if order < 0 or dead else order,
-        moment_order=max(0, index("moment_order")),
-        sigma=maybe("sigma"),
-        fits={} if dead else _shape_fits(columns, i),
-        classic=None if dead else _classic(columns, i, height, width),
-        colour=None if dead else _colour(columns, i),
-        channel_shares=tuple(float(s) for s in shares),
-        separability_p=maybe("separability_p"),
-        duplicate_of=None
-        if repeats < 0
-        else Duplicate(
-            repeats,
-            float(columns["duplicate_cosine"][i]),
-            (int(columns["duplicate_shift"][i, 0]), int(columns["duplicate_shift"][i, 1])),
-        ),
-        separable_rank=max(1, index("separable_rank")),
-        norm=number("norm"),
-        shape=(depth, height, width),
-        stride=table.stride,
-        null_samples=table.null_samples,
-        embossed="embossed" in columns and not dead and bool(columns["embossed"][i]),
-        pattern=np.asarray(pattern, dtype=float).reshape(height, width),
-    )
-
-
-def _shape_fits(columns: Columns, i: int) -> dict[str, ShapeFit]:
-    fits = {}
-    for shape in SHAPES:
-        if f"{shape}:explained" not in columns:
-            continue
-
-        def value(name: str, shape: str = shape) -> float | None:
-            number = float(columns[f"{shape}:{name}"][i])
-            return None if np.isnan(number) else number
-
-        x, y = value("centre_x"), value("centre_y")
-        fits[shape] = ShapeFit(
-            explained=value("explained") or 0.0,
-            p_value=value("p_value") or 0.0,
-            angle=value("angle"),
-            sigma=value("sigma"),
-            aspect=value("aspect"),
-            wavelength=value("wavelength"),
-            phase=value("phase"),
-            direction=value("direction"),
-            centre=None if x is None or y is None else (x, y),
-        )
-    return fits
-
-
-def _classic(columns: Columns, i: int, height: int, width: int) -> ClassicMatch | None:
-    if "classic" not in columns:
-        return None
-    key = bank_for(height, width)[1][int(columns["classic"][i])]
-    return ClassicMatch(
-        bank[key].name,
-        key,
-        float(columns["classic_angle"][i]),
-        float(columns["classic_p"][i]),
-        float(columns["classic_margin"][i]),
-    )
-
-
-def _colour(columns: Columns, i: int) -> ColourPart | None:
-    if "colour" not in columns:
-        return None
-    red, green, blue = (float(c) for c in columns["colour"][i])
-    opponent = float(columns["opponency"][i]) >= 1 - OPPONENT
-    low = float(columns["pattern_dc_gain"][i]) > 0.5
-    return ColourPart(
-        (red, green, blue),
-        str(columns["colour_name"][i]),
-        float(columns["achromatic"][i]),
-        "none" if not opponent else "single" if low else "double",
-        float(columns["shares"][i, 0]),
-    )

@@ -42,7 +42,7 @@ def draws(result: str, alt: Callable[[Any], str] | None = None) -> Callable[[_D]
             assert alt is not None
             with _Drawn(draw(found)) as figure:
                 uri = figure_uri(figure)
-            return f'<img style="max-width:100%" alt="{escape(alt(found), quote=True)}" src="{uri}">'
+            return f'<img alt="{escape(alt(found), quote=True)}" style="max-width:100%" src="{uri}">'
 
         for suffix in ("png", "svg", "pdf"):
             renders(result, suffix)(save)
