@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "files": ["errors"],
     "result": ["errors", "files"],
     "geometry": ["errors"],
-    "pictures": [],
+    "pictures": ["errors"],
     "randomness": ["errors"],
     "_core": [],
     "ops": ["geometry", "randomness", "_core"],

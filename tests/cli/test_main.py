@@ -113,3 +113,18 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     found = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert found.stderr == ""
     assert found.stdout.count("\n") == 1
+
+
+def test_warnings_of_libraries_are_not_shown() -> None:
+    script = (
+        "import warnings\n"
+        "from convscope.cli.errors import run\n"
+        "raise SystemExit(run(lambda *a, **k: warnings.warn('invalid value', RuntimeWarning), []))"
+    )
+    quiet = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    # who asks for them still gets them
+    asked = subprocess.run(
+        [sys.executable, "-W", "always", "-c", script], capture_output=True, text=True, check=False
+    )
+    assert "RuntimeWarning: invalid value" in asked.stderr

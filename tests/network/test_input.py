@@ -110,10 +110,16 @@ def test_what_is_no_image_is_refused(tmp_path) -> None:
     Image.fromarray(picture(64, 64)).save(whole)
     cut = tmp_path / "cut.png"
     cut.write_bytes(whole.read_bytes()[:2000])
+    script = tmp_path / "script.png"
+    script.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n")
+    huge = tmp_path / "huge.png"
+    Image.new("1", (20000, 10001)).save(huge)
     rule = ImageInput()
     for path, message in [
-        (tmp_path / "none.png", "there is no such file"),
-        (text, "it is not an image"),
+        (tmp_path / "none.png", "no such file"),
+        (text, "not an image"),
+        (script, "not an image"),  # Pillow would start Ghostscript
+        (huge, "at most 200000000 pixels; got 20000x10001"),
         (cut, "cannot read"),
         (tmp_path, "is a directory"),
     ]:

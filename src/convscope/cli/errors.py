@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,11 @@ def run(app: Callable[..., Any], arguments: list[str] | None) -> int:
     CONVSCOPE_DEBUG=1 lets every error through with its traceback.
     """
     try:
-        code = app(arguments, standalone_mode=False, prog_name="convscope")
+        with warnings.catch_warnings():
+            # NumPy's of NaN and infinity, Pillow's of odd files: what comes out says it, or an error does;
+            # appended, so that -W and PYTHONWARNINGS come first
+            warnings.simplefilter("ignore", append=True)
+            code = app(arguments, standalone_mode=False, prog_name="convscope")
         sys.stdout.flush()
         if code == INTERRUPTED:  # typer may have caught the interrupt before us
             return _say("interrupted.", INTERRUPTED)

@@ -76,10 +76,11 @@ def _pixels(photo: Path, grey: bool) -> Any:
     import numpy as np
 
     from convscope.data.picture import Form, decode, read_header
+    from convscope.pictures import PIXEL_LIMIT
 
-    header = read_header(str(photo), 200_000_000)
+    header = read_header(str(photo), PIXEL_LIMIT)
     form = Form(None, "L" if grey or header.grey else "RGB")
-    return np.asarray(decode(str(photo), form, 200_000_000))
+    return np.asarray(decode(str(photo), form, PIXEL_LIMIT))
 
 
 def _learned(model: Path, at: str) -> tuple[Any, str, str]:

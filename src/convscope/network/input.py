@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from convscope.errors import DtypeError, FileError, InvalidValue, nearest_names
+from convscope.errors import DtypeError, InvalidValue, nearest_names
 from convscope.layers.base import Array, Shape
-from convscope.pictures import centre_box, resampling, upright
+from convscope.pictures import PIXEL_LIMIT, centre_box, opened, resampling, upright
 
 __all__ = ["ImageInput", "Prepared", "as_batch"]
 
@@ -344,22 +344,9 @@ def _as_picture(image: Any) -> tuple[Any, list[str]]:
 
 
 def _open(path: Path) -> Any:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as picture:
-            picture.load()
-            return picture
-    except FileNotFoundError as error:
-        raise FileError(f"cannot read {path}: there is no such file.") from error
-    except UnidentifiedImageError as error:
-        raise FileError(f"cannot read {path}: it is not an image.") from error
-    except Image.DecompressionBombError as error:
-        raise FileError(f"cannot read {path}: the image is too large.") from error
-    # Decoders of broken files raise whatever they stumble over: SyntaxError, IndexError, struct.error ...
-    except Exception as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise FileError(f"cannot read {path}: {reason.lower().rstrip('.')}.") from error
+    with opened(path, PIXEL_LIMIT) as picture:
+        picture.load()
+        return picture
 
 
 def _checked_size(size: Any) -> tuple[int, ...]:
