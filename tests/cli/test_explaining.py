@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +86,46 @@ def test_bad_input_is_one_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert words in error
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX limits")
+def test_a_full_disk_keeps_the_old_workbook(files: tuple[str, str], tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk."""
+    import resource
+
+    out = tmp_path / "book.xlsx"
+    out.write_text("old")
+    found = subprocess.run(
+        [sys.executable, "-m", "convscope", "workbook", *files, "-o", str(out)],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, 5_000)),
+        check=False,
+    )
+    assert found.returncode == 2
+    assert found.stdout == ""
+    assert found.stderr == f"convscope: cannot write {out}: file too large.\n"
+    assert out.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["book.xlsx"]
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_becomes_text_in_json(
+    broken: float, files: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net = cs.models.small_cnn(seed=2)
+    net.input = ImageInput(size=(8, 8), channels="L")
+    net.parameters["conv1.weight"][0, 0, 1, 1] = broken
+    cs.save(net, tmp_path / "broken.onnx")
+    broken_files = (str(tmp_path / "broken.onnx"), files[1])
+
+    def refuse(name: str) -> float:
+        raise AssertionError(f"JSON has no {name}")
+
+    for arguments in (
+        ["trace", *broken_files, "--at", "conv1[0,3,3]"],
+        ["trace", *broken_files, "--at", "conv1.weight[0,0,1,1]", "--backward", "fc[1]"],
+    ):
+        assert main([*arguments, "--json", "-o", str(tmp_path / "out.json")]) == 0
+        for text in (capsys.readouterr().out, (tmp_path / "out.json").read_text()):
+            assert json.loads(text, parse_constant=refuse)["terms"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,14 @@ def save_workbook(book: Workbook, path: Path) -> None:
 
     with atomic_path(path) as temporary:
         options = {"nan_inf_to_errors": True, "strings_to_formulas": False, "strings_to_urls": False}
-        with xlsxwriter.Workbook(str(temporary), options) as file:
+        whole = (
+            io.BytesIO()
+        )  # on a full disk the writer's own files would fail with errors that are no OSError
+        with xlsxwriter.Workbook(whole, {**options, "in_memory": True}) as file:
             formats = {name: file.add_format(style) for name, style in _FORMATS.items()}
             for sheet in book.sheets:
                 _sheet(file, sheet, formats)
+        temporary.write_bytes(whole.getvalue())
 
 
 def _sheet(file: Any, sheet: Sheet, formats: dict[str, Any]) -> None:
