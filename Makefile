@@ -12,7 +12,7 @@ MARKS  := $(if $(CI),,-m "not slow")
 .PHONY: help demo test check docs format bench bench-full sanitize aarch64 clean
 
 help: ## say what each target does
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(VENV)/installed ## set up, train a network on scanned digits, write convscope-demo/report.html
 	$(BIN)/convscope demo

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convscope.kernels import PASSBANDS, bank, power_spectrum, verdict
-from convscope.kernels.models import Grid
+from convscope.kernels.grid import Grid
 from convscope.kernels.moments import moment_order, normalised_moments
 from convscope.kernels.spectrum import spectrum
 from convscope.kernels.symmetry import SYMMETRIES, even_share, symmetry

@@ -15,7 +15,7 @@ from convscope.kernels.choosing import Chance, Choice, choose, features
 from convscope.kernels.families import FAMILIES, SPATIAL
 from convscope.kernels.fits import fitter_for
 from convscope.kernels.generate import Generated, generate
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 from convscope.kernels.scores import score
 from convscope.kernels.separability import separability_p
 from convscope.kernels.workers import on_all_cores

@@ -9,7 +9,7 @@ import numpy as np
 
 from convscope.kernels.classics import bank, bank_for
 from convscope.kernels.families import FAMILIES, SPATIAL
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 from convscope.kernels.scores import Scores
 
 __all__ = ["LEVEL", "Choice", "choose", "features"]

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import comb
 
 import numpy as np
 
 from convscope.errors import InvalidValue, UnknownName, nearest_names
-from convscope.kernels.models import Array, Grid
+from convscope.kernels import classic_makers as makers
+from convscope.kernels.classic_makers import Maker
+from convscope.kernels.grid import Array
 
 __all__ = ["Bank", "Classic", "bank", "bank_for"]
-
-# (height, width, angle in degrees) -> the kernel, or None where that size has none
-Maker = Callable[[int, int, float], Array | None]
 
 
 @dataclass(frozen=True)
@@ -113,210 +111,6 @@ class Bank(Mapping[str, Classic]):
         return f"Bank({len(self)} kernels: {', '.join(self)})"
 
 
-# ---- makers -------------------------------------------------------------------------------------
-
-
-def _xy(height: int, width: int) -> tuple[Array, Array]:
-    x, y = Grid(height, width).coordinates()
-    return x.reshape(height, width).astype(float), y.reshape(height, width).astype(float)
-
-
-def _fixed(rows: list[list[float]]) -> Maker:
-    """A kernel of one size only; it turns by quarters."""
-    array = np.array(rows, dtype=float)
-
-    def make(height: int, width: int, angle: float) -> Array | None:
-        return None if (height, width) != array.shape else _quarters(array, angle)
-
-    return make
-
-
-def _quarters(array: Array, angle: float) -> Array:
-    if angle % 90:
-        raise InvalidValue(f"bank: this kernel turns by quarters only; got angle={angle}.")
-    return np.rot90(array, int(angle // 90) % 4).copy()
-
-
-def _odd(height: int, width: int, least: int = 3) -> bool:
-    return height == width and height % 2 == 1 and height >= least
-
-
-def _identity(height: int, width: int, angle: float) -> Array | None:
-    del angle
-    if height % 2 == 0 or width % 2 == 0:
-        return None
-    array = np.zeros((height, width))
-    array[height // 2, width // 2] = 1
-    return array
-
-
-def _box(height: int, width: int, angle: float) -> Array:
-    del angle
-    return np.full((height, width), 1 / (height * width))
-
-
-def gaussian_sigma(size: int) -> float:
-    """The usual sigma of a Gaussian of this size: .3 ((size - 1)/2 - 1) + .8 (OpenCV)."""
-    return 0.3 * ((size - 1) * 0.5 - 1) + 0.8
-
-
-def _gaussian(height: int, width: int, angle: float) -> Array:
-    del angle
-    x, y = _xy(height, width)
-    s = gaussian_sigma(max(height, width))
-    array = np.exp(-(x**2 + y**2) / (2 * s**2))
-    return np.asarray(array / array.sum())
-
-
-def _row(size: int, order: int = 0) -> Array:
-    """A binomial row, differenced `order` times; positive to the right or in the middle."""
-    row = np.array([comb(size - 1 - order, i) for i in range(size - order)], dtype=float)
-    for _ in range(order):
-        row = np.convolve(row, [-1, 1])
-    return np.asarray(row if order < 2 else -row)
-
-
-def _binomial(height: int, width: int, angle: float) -> Array:
-    del angle
-    return np.asarray(np.outer(_row(height), _row(width)) / 2 ** (height + width - 2))
-
-
-def _sobel(height: int, width: int, angle: float) -> Array | None:
-    """Binomial smoothing across a binomial first difference; 3 x 3 is Sobel's."""
-    if not _odd(height, width):
-        return None
-    profile = np.convolve(_row(height - 2), [-1, 0, 1])
-    return _steer(np.outer(_row(height), profile), angle)
-
-
-def _steer(along_x: Array, angle: float) -> Array:
-    """Turn a derivative along x: cos times it plus sin times the same along y."""
-    if angle % 90 == 0:
-        return _quarters(along_x, angle)
-    turned = np.cos(np.radians(angle)) * along_x + np.sin(np.radians(angle)) * np.rot90(along_x)
-    return np.where(np.abs(turned) < 1e-12, 0, turned)
-
-
-def _prewitt(height: int, width: int, angle: float) -> Array | None:
-    if not _odd(height, width):
-        return None
-    return _steer(np.sign(_xy(height, width)[0]), angle)
-
-
-def _scharr(height: int, width: int, angle: float) -> Array | None:
-    if (height, width) != (3, 3):
-        return None
-    return _steer(np.outer([3.0, 10.0, 3.0], [-1.0, 0.0, 1.0]), angle)
-
-
-def _difference(order: int) -> Maker:
-    """Differences along the longer side of a kernel one pixel wide."""
-
-    def make(height: int, width: int, angle: float) -> Array | None:
-        del angle
-        size = max(height, width)
-        if min(height, width) != 1 or size < order + 1:
-            return None
-        symmetric = order == 1 and size % 2
-        row = np.convolve(_row(size - 2), [-1.0, 0.0, 1.0]) if symmetric else _row(size, order)
-        return row[None] if height == 1 else row[::-1][:, None]
-
-    return make
-
-
-def _laplacian_of_gaussian(height: int, width: int, angle: float) -> Array | None:
-    del angle
-    if not _odd(height, width, 5):
-        return None
-    x, y = _xy(height, width)
-    s = 0.2 * height  # 1.0 at 5 x 5, 1.4 at 7 x 7: the usual choices
-    r = (x**2 + y**2) / s**2
-    array = (2 - r) * np.exp(-r / 2)
-    return np.asarray(array - array.mean())
-
-
-def _difference_of_gaussians(height: int, width: int, angle: float) -> Array | None:
-    del angle
-    if not _odd(height, width, 5):
-        return None
-    x, y = _xy(height, width)
-    s = 0.15 * height
-    narrow, wide = (np.exp(-(x**2 + y**2) / (2 * t**2)) for t in (s, 1.6 * s))
-    return np.asarray(narrow / narrow.sum() - wide / wide.sum())
-
-
-def _bar(height: int, width: int, angle: float) -> Array | None:
-    """A bright line of the given direction on dark ground, one pixel wide; its sum is 0."""
-    if not _odd(height, width):
-        return None
-    across = _distance(height, width, angle)
-    line = np.clip(1 - np.abs(across), 0, 1)
-    array = line - line.mean()
-    return np.asarray(array * (height if angle % 45 == 0 else 1))
-
-
-def _distance(height: int, width: int, angle: float) -> Array:
-    """Distance of each pixel from the line through the middle, in steps of the grid along 45 degrees."""
-    x, y = _xy(height, width)
-    t = np.radians(angle)
-    across = y * np.cos(t) - x * np.sin(t)
-    return np.asarray(across / max(abs(np.cos(t)), abs(np.sin(t))))
-
-
-def _motion(height: int, width: int, angle: float) -> Array | None:
-    if height != width or height < 3:
-        return None
-    line = np.clip(1 - np.abs(_distance(height, width, angle)), 0, 1)
-    line[line < 1e-9] = 0
-    return np.asarray(line / line.sum())
-
-
-def _unsharp(height: int, width: int, angle: float) -> Array | None:
-    """Twice the image minus a binomial blur of it."""
-    del angle
-    if not _odd(height, width):
-        return None
-    array = -_binomial(height, width, 0)
-    array[height // 2, width // 2] += 2
-    return array
-
-
-def _checkerboard(height: int, width: int, angle: float) -> Array | None:
-    del angle
-    if min(height, width) < 2 or (height, width) == (2, 2):
-        return None
-    return np.asarray(
-        (-1.0) ** (np.add.outer(np.arange(height), np.arange(width)) + height // 2 + width // 2)
-    )
-
-
-def _gabor(phase: float) -> Maker:
-    def make(height: int, width: int, angle: float) -> Array | None:
-        if height != width or height < 7:
-            return None
-        x, y = _xy(height, width)
-        u = x * np.cos(np.radians(angle)) + y * np.sin(np.radians(angle))
-        s = height / 5
-        array = np.exp(-(x**2 + y**2) / (2 * s**2)) * np.cos(2 * np.pi * u / (0.5 * height) - phase)
-        return np.asarray(array - array.mean())
-
-    return make
-
-
-_COMPASS = ("e", "ne", "n", "nw", "w", "sw", "s", "se")
-_RING = ((1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0), (2, 1), (2, 2))  # east, then counter-clockwise
-
-
-def _compass(values: list[float], turn: int) -> Maker:
-    """Eight values around the middle, starting in the east, turned by eighths."""
-    array = np.zeros((3, 3))
-    for i, value in enumerate(values):
-        array[_RING[(i + turn) % 8]] = value
-    return _fixed(array.tolist())
-
-
-# ---- the list -----------------------------------------------------------------------------------
-
 _R2 = 2**0.5
 _FREI_CHEN: tuple[tuple[str, list[list[float]]], ...] = (
     ("edge", [[1, _R2, 1], [0, 0, 0], [-1, -_R2, -1]]),
@@ -348,48 +142,48 @@ def _classics() -> list[Classic]:
         made.append(Classic(key, name, family, formula, source, native, turns, maker))
 
     book = "Gonzalez & Woods, Digital Image Processing"
-    add("identity", "identity", "identity", "1 in the middle, else 0", "definition", _identity)
-    add("box", "box blur", "smoothing", "1 / (kH kW) everywhere", book, _box)
+    add("identity", "identity", "identity", "1 in the middle, else 0", "definition", makers.identity)
+    add("box", "box blur", "smoothing", "1 / (kH kW) everywhere", book, makers.box)
     add("gaussian", "Gaussian blur", "smoothing", "exp(-r^2 / 2 s^2), s = .3 ((k - 1)/2 - 1) + .8",
-        "OpenCV getGaussianKernel", _gaussian)  # fmt: skip
+        "OpenCV getGaussianKernel", makers.gaussian)  # fmt: skip
     add("binomial", "binomial blur", "smoothing", "outer product of rows of Pascal's triangle",
-        "Burt & Adelson (1983)", _binomial)  # fmt: skip
+        "Burt & Adelson (1983)", makers.binomial)  # fmt: skip
     _add_edges(add)
     _add_second_derivatives(add, book)
     add("sharpen", "sharpen", "sharpening", "[0 -1 0; -1 5 -1; 0 -1 0], the image minus its Laplacian", book,
-        _fixed([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]))  # fmt: skip
+        makers.fixed([[0, -1, 0], [-1, 5, -1], [0, -1, 0]]))  # fmt: skip
     add("sharpen-8", "sharpen (8 neighbours)", "sharpening", "[-1 -1 -1; -1 9 -1; -1 -1 -1]", book,
-        _fixed([[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]]))  # fmt: skip
-    add("unsharp", "unsharp mask", "sharpening", "2 identity - binomial blur", book, _unsharp, (5, 5))
+        makers.fixed([[-1, -1, -1], [-1, 9, -1], [-1, -1, -1]]))  # fmt: skip
+    add("unsharp", "unsharp mask", "sharpening", "2 identity - binomial blur", book, makers.unsharp, (5, 5))
     add("emboss", "emboss", "edge", "[-2 -1 0; -1 1 1; 0 1 2], an edge plus a constant", "GIMP, ImageMagick",
-        _fixed([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]), turns=True)  # fmt: skip
+        makers.fixed([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]), turns=True)  # fmt: skip
     add(
         "motion-blur",
         "motion blur",
         "smoothing",
         "a line of equal weights, sum 1",
         book,
-        _motion,
+        makers.motion,
         (5, 5),
         True,
     )
     add("checkerboard", "checkerboard", "gabor", "(-1)^(i + j): the highest frequency of both axes",
-        "definition", _checkerboard)  # fmt: skip
+        "definition", makers.checkerboard)  # fmt: skip
     for name, phase in (("even", 0.0), ("odd", np.pi / 2)):
         add(f"gabor-{name}", f"Gabor ({name})", "gabor",
             "exp(-r^2 / 2 s^2) cos(2 pi u / l - phase), s = k/5, l = k/2, mean off", "Daugman (1985)",
-            _gabor(phase), (7, 7), True)  # fmt: skip
+            makers.gabor(phase), (7, 7), True)  # fmt: skip
     for index, (family, rows) in enumerate(_FREI_CHEN, 1):
         add(f"frei-chen-{index}", f"Frei-Chen {index}", family, "one of nine orthogonal masks (unscaled)",
-            "Frei & Chen (1977)", _fixed(rows), turns=True)  # fmt: skip
+            "Frei & Chen (1977)", makers.fixed(rows), turns=True)  # fmt: skip
     return made
 
 
 def _add_edges(add: Callable[..., None]) -> None:
     for name, maker, formula, source in (
-        ("Sobel", _sobel, "[1 2 1]' x [-1 0 1]; larger: binomial rows", "Sobel & Feldman (1968)"),
-        ("Prewitt", _prewitt, "[1 1 1]' x [-1 0 1]; larger: sign of x", "Prewitt (1970)"),
-        ("Scharr", _scharr, "[3 10 3]' x [-1 0 1]", "Scharr (2000)"),
+        ("Sobel", makers.sobel, "[1 2 1]' x [-1 0 1]; larger: binomial rows", "Sobel & Feldman (1968)"),
+        ("Prewitt", makers.prewitt, "[1 1 1]' x [-1 0 1]; larger: sign of x", "Prewitt (1970)"),
+        ("Scharr", makers.scharr, "[3 10 3]' x [-1 0 1]", "Scharr (2000)"),
     ):
         key = name.lower()
         add(f"{key}-x", f"{name} x", "edge", formula, source, maker, turns=True)
@@ -397,36 +191,36 @@ def _add_edges(add: Callable[..., None]) -> None:
             lambda h, w, angle, make=maker: make(h, w, angle + 90), turns=True)  # fmt: skip
     for index, rows in enumerate(([[1.0, 0.0], [0.0, -1.0]], [[0.0, 1.0], [-1.0, 0.0]]), 1):
         add(f"roberts-{index}", f"Roberts {index}", "edge", "difference along a diagonal", "Roberts (1963)",
-            _fixed(rows), (2, 2), True)  # fmt: skip
-    for turn, point in enumerate(_COMPASS):
+            makers.fixed(rows), (2, 2), True)  # fmt: skip
+    for turn, point in enumerate(makers.COMPASS):
         add(f"kirsch-{point}", f"Kirsch {point.upper()}", "edge",
             "three 5 against five -3, by eighths of a turn", "Kirsch (1971)",
-            _compass([5, 5, -3, -3, -3, -3, -3, 5], turn))  # fmt: skip
-    for turn, point in enumerate(_COMPASS):
+            makers.compass([5, 5, -3, -3, -3, -3, -3, 5], turn))  # fmt: skip
+    for turn, point in enumerate(makers.COMPASS):
         add(f"robinson-{point}", f"Robinson {point.upper()}", "edge", "Sobel's mask by eighths of a turn",
-            "Robinson (1977)", _compass([2, 1, 0, -1, -2, -1, 0, 1], turn))  # fmt: skip
+            "Robinson (1977)", makers.compass([2, 1, 0, -1, -2, -1, 0, 1], turn))  # fmt: skip
     add("difference", "first difference", "edge", "[-1 1]; odd sizes [-1 0 1] smoothed", "definition",
-        _difference(1), (1, 3))  # fmt: skip
+        makers.difference(1), (1, 3))  # fmt: skip
 
 
 def _add_second_derivatives(add: Callable[..., None], book: str) -> None:
-    add("second-difference", "second difference", "line", "[-1 2 -1] smoothed", "definition", _difference(2),
-        (1, 3))  # fmt: skip
+    add("second-difference", "second difference", "line", "[-1 2 -1] smoothed", "definition",
+        makers.difference(2), (1, 3))  # fmt: skip
     add("laplacian-4", "Laplacian (4 neighbours)", "centre-surround", "[0 -1 0; -1 4 -1; 0 -1 0]", book,
-        _fixed([[0, -1, 0], [-1, 4, -1], [0, -1, 0]]))  # fmt: skip
+        makers.fixed([[0, -1, 0], [-1, 4, -1], [0, -1, 0]]))  # fmt: skip
     add("laplacian-8", "Laplacian (8 neighbours)", "centre-surround", "[-1 -1 -1; -1 8 -1; -1 -1 -1]", book,
-        _fixed([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]))  # fmt: skip
+        makers.fixed([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]))  # fmt: skip
     add("outline", "outline", "centre-surround", "the Laplacian of 8 neighbours, as image editors call it",
-        "image editors", _fixed([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]))  # fmt: skip
+        "image editors", makers.fixed([[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]))  # fmt: skip
     add("log", "Laplacian of Gaussian", "centre-surround",
         "(2 - r^2/s^2) exp(-r^2 / 2 s^2), s = k/5, mean off", "Marr & Hildreth (1980)",
-        _laplacian_of_gaussian, (5, 5))  # fmt: skip
+        makers.laplacian_of_gaussian, (5, 5))  # fmt: skip
     add("dog", "difference of Gaussians", "centre-surround", "G(s) - G(1.6 s), s = .15 k",
-        "Marr & Hildreth (1980)", _difference_of_gaussians, (5, 5))  # fmt: skip
+        "Marr & Hildreth (1980)", makers.difference_of_gaussians, (5, 5))  # fmt: skip
     for angle, name in ((0, "horizontal"), (90, "vertical"), (45, "45"), (135, "135")):
         add(f"line-{name}", f"line {name}", "line",
             "one bright line, sum 0; 3 x 3: [-1 2 -1] in three rows", book,
-            lambda h, w, turn, first=angle: _bar(h, w, first + turn), turns=True)  # fmt: skip
+            lambda h, w, turn, first=angle: makers.bar(h, w, first + turn), turns=True)  # fmt: skip
 
 
 bank = Bank(_classics())

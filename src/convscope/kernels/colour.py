@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 
 __all__ = ["COLOURS", "Split", "colour_measures", "name_colours", "split"]
 

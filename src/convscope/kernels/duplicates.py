@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 
 __all__ = ["Duplicates", "find_duplicates"]
 

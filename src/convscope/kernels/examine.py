@@ -9,7 +9,7 @@ from convscope.kernels.choosing import LEVEL, MIXTURE, NOISE, Choice, choose
 from convscope.kernels.classics import bank_for
 from convscope.kernels.colour import OPPONENT, Split, colour_measures, name_colours
 from convscope.kernels.families import FAMILIES, SPATIAL, gradient_share
-from convscope.kernels.models import Array, Grid
+from convscope.kernels.grid import Array, Grid
 from convscope.kernels.moments import moment_order
 from convscope.kernels.nulls import Null, null_for
 from convscope.kernels.physical import best_of_shape, physical

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convscope.kernels.fits import Fit
-from convscope.kernels.models import Array, Grid
+from convscope.kernels.grid import Array, Grid
 
 __all__ = ["FAMILIES", "SPATIAL", "Comparison", "compare", "gradient_share"]
 

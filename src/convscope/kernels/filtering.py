@@ -9,7 +9,7 @@ import numpy as np
 
 from convscope.errors import DtypeError, InvalidValue
 from convscope.kernels.classics import bank
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 from convscope.result import Result
 
 __all__ = ["FilteredImage", "filter_image"]

@@ -12,7 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from convscope.kernels.models import Array, Grid, Model, models_for
+from convscope.kernels.grid import Array, Grid
+from convscope.kernels.models import Model, models_for
 
 __all__ = ["Fit", "Fitter", "chunk_of", "fitter_for", "project", "refine"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convscope.errors import InvalidValue, UnknownName, nearest_names
-from convscope.kernels.models import Array, Grid
+from convscope.kernels.grid import Array, Grid
 
 __all__ = ["GENERATED", "Generated", "generate"]
 

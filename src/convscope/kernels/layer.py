@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convscope.kernels.families import FAMILIES
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 from convscope.result import Result
 
 __all__ = [

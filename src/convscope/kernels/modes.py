@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from convscope.kernels.fits import Fit, Fitter, project, refine
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 
 __all__ = ["two_modes"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convscope.kernels.models import Array, Grid
+from convscope.kernels.grid import Array, Grid
 
 __all__ = ["moment_order", "normalised_moments"]
 

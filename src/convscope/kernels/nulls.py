@@ -28,7 +28,7 @@ from convscope.errors import FileError, InvalidValue
 from convscope.files import atomic_path
 from convscope.kernels.calibration import calibrate
 from convscope.kernels.fits import fitter_for
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 from convscope.kernels.scores import SHAPES, Scores, score
 from convscope.kernels.workers import on_all_cores
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from convscope.kernels.fits import Fit
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 
 __all__ = ["FIELDS", "best_of_shape", "physical"]
 

@@ -10,7 +10,7 @@ from convscope.kernels.classics import bank_for
 from convscope.kernels.colour import Split, split
 from convscope.kernels.families import Comparison, compare
 from convscope.kernels.fits import Fit, fitter_for
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 from convscope.kernels.modes import two_modes
 from convscope.kernels.spectrum import Spectrum, spectrum
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 from convscope.kernels.verdicts import Verdict
 
 __all__ = ["factors", "sentence"]

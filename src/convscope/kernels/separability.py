@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from convscope.kernels.colour import Split
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 
 __all__ = ["separability_null", "separability_p"]
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 
 __all__ = ["PASSBANDS", "PADDED", "Spectrum", "power_spectrum", "spectrum"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 
 __all__ = ["SYMMETRIES", "even_share", "symmetry"]
 

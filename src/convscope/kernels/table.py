@@ -15,8 +15,8 @@ from convscope.kernels.duplicates import Duplicates, find_duplicates
 from convscope.kernels.examine import Columns, examine
 from convscope.kernels.families import FAMILIES
 from convscope.kernels.fits import chunk_of, fitter_for
+from convscope.kernels.grid import Array
 from convscope.kernels.layer import Layer, describe
-from convscope.kernels.models import Array
 from convscope.kernels.nulls import null_for
 from convscope.kernels.rows import verdict_of
 from convscope.kernels.verdicts import Verdict

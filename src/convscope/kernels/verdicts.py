@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from convscope.kernels.models import Array
+from convscope.kernels.grid import Array
 from convscope.result import Result
 
 __all__ = ["ClassicMatch", "ColourPart", "Duplicate", "ShapeFit", "Verdict"]
