@@ -142,7 +142,7 @@ class _Weight:
 
 
 def _judge(weight: _Weight) -> KernelTable:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
     # the products are small: threads of the BLAS would mostly wait for each other
     with threadpool_limits(1, user_api="blas"):

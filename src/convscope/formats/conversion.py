@@ -82,7 +82,7 @@ def save_weights(arrays: Mapping[str, NDArray[Any]], path: str | os.PathLike[str
         content = to_bytes(whole)
     elif suffix == ".npz":
         stream = io.BytesIO()
-        np.savez(stream, **whole)  # type: ignore[arg-type]
+        np.savez(stream, **whole)  # type: ignore[arg-type]  # any name is a keyword
         content = stream.getvalue()
     else:
         raise FileError(f"weights are written as .safetensors or .npz; got {Path(path).name!r}.")

@@ -119,7 +119,7 @@ def _array(content: bytes, name: str, max_bytes: int) -> NDArray[Any]:
         raise ConvscopeError(f"{name!r} is a pickle, and no code is run")
     if size > len(content):
         raise ConvscopeError(f"{name!r} is cut off: {shape} of {dtype} needs {size:,} bytes")
-    return np.load(io.BytesIO(content), allow_pickle=False)  # type: ignore[no-any-return]
+    return np.load(io.BytesIO(content), allow_pickle=False)  # type: ignore[no-any-return]  # an array, since no pickle
 
 
 _SAFETENSORS = {

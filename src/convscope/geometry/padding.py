@@ -17,7 +17,7 @@ def whole(name: str, value: object, least: int) -> int:
     if isinstance(value, bool):
         raise DtypeError(f"geometry: {name} must be a whole number; got {value!r}.")
     try:
-        number = operator.index(value)  # type: ignore[arg-type]
+        number = operator.index(value)  # type: ignore[arg-type]  # what is no number is the error caught
     except TypeError:
         raise DtypeError(f"geometry: {name} must be a whole number; got {value!r}.") from None
     if number < least:

@@ -54,7 +54,7 @@ def with_centres(grid: Grid, rows: Array, scale: Array, fine: bool = False) -> A
 
 
 def elongated_start(grid: Grid, low: float, high: float, flat: float, directions: int, fine: bool) -> Array:
-    """Combine widths across and along the stripes, directions and centres; none is wider across than along."""
+    """Combine widths across and along stripes, directions and centres; none much wider across than along."""
     across = scales(low, high, 1.3 if fine else 1.45)
     along = scales(max(low, 0.6), flat, 1.9)
     rows = product(across, along, angles(directions))

@@ -30,7 +30,7 @@ def on_all_cores(function: Callable[[_Item], _Value], items: Iterable[_Item]) ->
     >>> on_all_cores(abs, [-1, 2, -3])
     [1, 2, 3]
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no types
 
     # small matrix products gain nothing from BLAS threads, which would fight with ours
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers()) as pool:

@@ -164,7 +164,7 @@ def whole(op: str, name: str, value: object, least: int) -> int:
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
-        number = operator.index(value)  # type: ignore[arg-type]
+        number = operator.index(value)  # type: ignore[arg-type]  # what is no number is the error caught
     except TypeError:
         raise DtypeError(f"{op}: {name} must be a whole number; got {value!r}.") from None
     if number < least:

@@ -27,7 +27,7 @@ def number(
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not real:
         raise DtypeError(f"{op}: {name} must be a number; got {value!r}.")
-    result = float(value)  # type: ignore[arg-type]
+    result = float(value)  # type: ignore[arg-type]  # checked above
     if np.isnan(result) or (np.isinf(result) and not infinite):
         raise InvalidValue(f"{op}: {name} must be finite; got {name}={result}.")
     if above is not None and not result > above:

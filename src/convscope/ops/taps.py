@@ -25,7 +25,7 @@ def pad_taps(size: int, padding: tuple[int, int], mode: str) -> Taps:
     >>> pad_taps(3, (2, 1), "reflect")[0].ravel()
     array([2, 1, 0, 1, 2, 1])
     """
-    cells = np.pad(np.arange(size), padding, mode=NUMPY_MODES[mode])[:, None]  # type: ignore[call-overload]
+    cells = np.pad(np.arange(size), padding, mode=NUMPY_MODES[mode])[:, None]  # type: ignore[call-overload]  # any of the modes
     return cells, np.ones(cells.shape)
 
 

@@ -71,7 +71,7 @@ def read_state(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
         with safe_open(path, framework="numpy") as file:
             story = json.loads((file.metadata() or {})["convscope"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
     except (SafetensorError, KeyError, ValueError) as error:
         raise FileError(f"{path}: not the state of a run, or broken.") from error
     except OSError as error:

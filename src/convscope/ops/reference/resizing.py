@@ -23,7 +23,7 @@ def pad2d(x: Array, padding: Pads, *, mode: str, value: float) -> Array:
     widths = ((0, 0), (0, 0), *padding)
     if mode == "constant":
         return give(np.pad(x, widths, constant_values=value), None)
-    return give(np.pad(x, widths, mode=NUMPY_MODES[mode]), None)  # type: ignore[call-overload]
+    return give(np.pad(x, widths, mode=NUMPY_MODES[mode]), None)  # type: ignore[call-overload]  # any of the modes
 
 
 @silent
