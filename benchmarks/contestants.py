@@ -52,7 +52,7 @@ class Problem:
         self.settings = {"stride": layer.stride, "padding": layer.padding, "groups": layer.groups}
 
     def own(self, direction: str) -> Callable[[], np.ndarray]:
-        """Give the call of convscope; for a single image, forward, the weights have been packed beforehand."""
+        """Give the call of convscope; a single image goes, forward, through weights packed beforehand."""
         x, grad, weight = self.x_last.numpy(), self.grad_last.numpy(), self.weight.numpy()
         if direction == "forward" and len(x) == 1:
             packed = ops.PackedConv2d(weight, **self.settings)
