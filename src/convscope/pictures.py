@@ -118,7 +118,7 @@ def opened(file: str | os.PathLike[str], pixel_limit: int) -> Iterator[Any]:
         raise FileError(f"cannot read {file}: {reason.splitlines()[0].rstrip('.')}.") from error
 
 
-def _reader(start: bytes, file: str | os.PathLike[str]) -> Callable[[Any, str | os.PathLike[str]], Any]:
+def _reader(start: bytes, file: str | os.PathLike[str]) -> Callable[[Any, Any], Any]:
     for magic, reader in _readers():
         if start.startswith(magic):
             return reader
@@ -131,7 +131,7 @@ def _reader(start: bytes, file: str | os.PathLike[str]) -> Callable[[Any, str | 
 
 
 @cache
-def _readers() -> tuple[tuple[bytes, Callable[[Any, str | os.PathLike[str]], Any]], ...]:
+def _readers() -> tuple[tuple[bytes, Callable[[Any, Any], Any]], ...]:
     """Pair first bytes and Pillow's reader; `Image.open` would warn of, not refuse, a huge image."""
     from PIL import BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin, PpmImagePlugin
     from PIL.TiffImagePlugin import TiffImageFile
