@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from convscope.errors import FileError
-from convscope.files import atomic_path, write_bytes, write_text
+from convscope.files import atomic_path, check_writable, write_bytes, write_text
 
 
 def only_file(folder):
@@ -62,3 +62,19 @@ def test_the_file_has_the_usual_rights(tmp_path):
     write_bytes(tmp_path / "ours", b"")
     rights = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("usual", "ours")}
     assert len(rights) == 1
+
+
+def test_a_path_that_cannot_be_written_is_refused_beforehand(tmp_path):
+    check_writable(tmp_path / "new.txt")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "old.txt").write_text("old")
+    check_writable(tmp_path / "old.txt")
+    assert (tmp_path / "old.txt").read_text() == "old"
+    for path, words in [
+        (tmp_path, "it is a folder"),
+        (tmp_path / "absent" / "x.txt", "no such file or directory"),
+        (tmp_path / "old.txt" / "x.txt", "not a directory"),
+        (tmp_path / ("x" * 300), "file name too long"),
+    ]:
+        with pytest.raises(FileError, match=words):
+            check_writable(path)

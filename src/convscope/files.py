@@ -10,7 +10,7 @@ from pathlib import Path
 
 from convscope.errors import FileError
 
-__all__ = ["atomic_path", "write_bytes", "write_text"]
+__all__ = ["atomic_path", "check_writable", "write_bytes", "write_text"]
 
 
 @contextmanager
@@ -35,14 +35,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     'whole'
     """
     target = Path(path)
-    if target.is_dir():
-        raise FileError(f"cannot write {target}: it is a folder.")
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
-    except OSError as error:
-        raise FileError(f"cannot write {target}: {_reason(error)}.") from error
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary(target)
     try:
         yield temporary
         # mkstemp makes files only their owner may read; give the usual rights.
@@ -56,6 +49,17 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that cannot be written, before the work whose result is to go there.
+
+    Raises
+    ------
+    FileError
+        As `atomic_path`.
+    """
+    _temporary(Path(path)).unlink()
+
+
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` whole or not at all."""
     with atomic_path(path) as temporary:
@@ -65,6 +69,18 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8 to `path` whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def _temporary(target: Path) -> Path:
+    """Make an empty file beside the target that may take its name."""
+    if os.path.isdir(target):  # unlike Path.is_dir, no error of a name that is too long
+        raise FileError(f"cannot write {target}: it is a folder.")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
+    except OSError as error:
+        raise FileError(f"cannot write {target}: {_reason(error)}.") from error
+    os.close(handle)
+    return Path(name)
 
 
 def _reason(error: OSError) -> str:

@@ -21,13 +21,15 @@ import numpy as np
 from convscope.errors import InvalidValue
 from convscope.files import write_text
 
-__all__ = ["Result", "plain", "renders", "to_json"]
+__all__ = ["Result", "check_suffix", "plain", "renders", "to_json"]
 
 Renderer = Callable[..., Any]
 _RENDERERS: dict[tuple[str, str], Renderer] = {}
 _R = TypeVar("_R", bound=Renderer)
 # suffixes of files that hold what a result shows: what is shown
 _SHOWN = {"html": "html", "md": "text", "txt": "text"}
+# kinds of output that are no suffix; the page is saved as ".html"
+_NO_SUFFIX = frozenset(("plot", "page", "notebook", "rows", *_SHOWN.values()))
 
 
 def renders(result: str, kind: str) -> Callable[[_R], _R]:
@@ -142,7 +144,7 @@ class Result:
         classes = {cls.__name__ for cls in type(self).__mro__}
         kinds = {k for c, k in _RENDERERS if c in classes}
         files = {suffix for suffix, shown in _SHOWN.items() if shown in kinds}
-        files |= kinds - {"plot", "page", "notebook", "rows", *_SHOWN.values()}
+        files |= kinds - _NO_SUFFIX
         known = ", ".join(sorted("." + suffix for suffix in (*files, "json")))
         raise InvalidValue(f"{name}.save: the suffix must be one of {known}; got '.{suffix or kind}'.")
 
@@ -170,6 +172,21 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value
+
+
+def check_suffix(path: str | os.PathLike[str]) -> None:
+    """Refuse a suffix that no result is saved as, before the work whose result is to go there.
+
+    Raises
+    ------
+    InvalidValue
+        The message lists all suffixes; which of them a result has is known when it is saved.
+    """
+    importlib.import_module("convscope.report")
+    known = {kind for _, kind in _RENDERERS} - _NO_SUFFIX | {"json", *_SHOWN}
+    if Path(path).suffix.lower().lstrip(".") not in known:
+        names = ", ".join(sorted("." + suffix for suffix in known))
+        raise InvalidValue(f"cannot write {os.fspath(path)}: the suffix must be one of {names}.")
 
 
 def to_json(value: Any) -> str:

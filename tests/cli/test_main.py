@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -128,3 +129,26 @@ def test_warnings_of_libraries_are_not_shown() -> None:
         [sys.executable, "-W", "always", "-c", script], capture_output=True, text=True, check=False
     )
     assert "RuntimeWarning: invalid value" in asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("absent/x.html", "no such file or directory"),
+        (".", "the suffix must be one of"),
+        ("x.xyz", "the suffix must be one of .apng, .csv, "),
+        ("x", "the suffix must be one of"),
+        ("x.plot", "the suffix must be one of"),
+        ("folder.html", "it is a folder"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_the_work(
+    name: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder.html").mkdir()
+    assert main(["claims", "dot", "-o", str(tmp_path / name)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""  # each claim would be printed as soon as it is tested
+    assert words in captured.err
+    assert captured.err.count("\n") == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder.html"]

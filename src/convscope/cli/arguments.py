@@ -27,8 +27,21 @@ def _data(text: str) -> Any:
 
 
 def output_option(text: str) -> Any:
-    """Give --output a help text that says which files the command writes."""
-    return typer.Option("--output", "-o", help=text, show_default=False)
+    """Give --output a help text that says which files the command writes.
+
+    A path that cannot be written, or whose suffix nothing is saved as, is refused before any work.
+    """
+    return typer.Option("--output", "-o", help=text, show_default=False, callback=_checked_output)
+
+
+def _checked_output(path: Path | None) -> Path | None:
+    if path is not None:
+        from convscope.files import check_writable
+        from convscope.result import check_suffix
+
+        check_suffix(path)
+        check_writable(path)
+    return path
 
 
 ModelFile = Annotated[Path, typer.Argument(metavar="NET.onnx", help="An ONNX file.", show_default=False)]

@@ -42,7 +42,7 @@ def filter_photo(
     ] = Path("filtered.png"),
 ) -> None:
     """Filter a photo with a classic or learned kernel; say how values became grey levels."""
-    from convscope.files import atomic_path
+    from convscope.files import atomic_path, check_writable
     from convscope.kernels import bank, filter_image
 
     if kernel == "list":
@@ -51,6 +51,7 @@ def filter_photo(
         return
     if (kernel is None) == (model is None) or (model is None) != (at is None):
         raise InvalidValue("filter: say either --kernel, or --model with --at.")
+    check_writable(output)
     if kernel is not None:
         classic = bank[kernel]
         weights, order, name = classic.at(size, angle), "RGB", classic.name

@@ -28,9 +28,11 @@ def workbook(
     """Write a small network at one image as a spreadsheet: change a pixel or a weight, and all follows."""
     from convscope.cli.console import print_json, printable
     from convscope.explain import workbook as written
+    from convscope.files import check_writable
 
     if output.suffix.lower() != ".xlsx":
         raise InvalidValue(f"workbook: --output must end in .xlsx; got {output}.")
+    check_writable(output)
     result = written(open_network(model), image)
     result.save(output)
     if json:
