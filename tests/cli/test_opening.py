@@ -102,6 +102,7 @@ def test_a_mean_does_not_take_over_a_scale_that_was_for_another(place, capsys):
         ("--channels BRG", "RGB, BGR, L"),
         ("--channels L --scale 1", "the network takes 3"),
         ("--size 0 --scale 1", "height x width"),
+        ("--size 99999x99999 --scale 1", "at most 200000000 pixels"),
         ("--crop left", "centre, none"),
         ("--resize lanczos", "bilinear"),
         ("--classes nowhere.txt", "nowhere.txt"),
@@ -119,6 +120,7 @@ def test_what_cannot_be_is_one_line(place, capsys, words, why):
     ("name", "content"),
     [
         ("words.txt", "red\ngreen\nblue\n"),
+        ("spaced.txt", "red\ngreen\nblue\n\n\n"),
         ("list.json", '["red", "green", "blue"]'),
         ("numbers.json", '{"0": "red", "1": "green", "2": "blue"}'),
         ("imagenet.json", '{"0": ["n01", "red"], "1": ["n02", "green"], "2": ["n03", "blue"]}'),
@@ -130,6 +132,22 @@ def test_class_names(place, capsys, name, content):
     words = ["predict", place / "net.onnx", place / "red.png", "--scale", "1", "--classes", place / name]
     assert main([str(word) for word in [*words, "--top", 1]]) == 0
     assert "red" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["", "red\ngreen\n", "red\ngreen\nblue\nyellow\n"])
+def test_more_or_fewer_names_than_scores_are_refused(place, capsys, content):
+    (place / "names.txt").write_text(content)
+    words = [
+        "predict",
+        place / "net.onnx",
+        place / "red.png",
+        "--scale",
+        "1",
+        "--classes",
+        place / "names.txt",
+    ]
+    error = refused(capsys, *words)
+    assert "must be 3 names" in error or (not content and "holds no names" in error)
 
 
 def test_convert_writes_it_into_the_file(place, capsys):

@@ -229,6 +229,7 @@ def test_integrated_parts_add_up() -> None:
         (lambda n, x: cs.occlusion(n, x, 1, 4, 5), "stride must be at most the size"),
         (lambda n, x: cs.occlusion(n, x, 1, 0), "size must be a whole number of pixels"),
         (lambda n, x: cs.occlusion(n, x, 1, 4, node="fc1"), "a node with maps"),
+        (lambda n, x: cs.occlusion(n, x, 1, 4, node="rellu3"), "no node 'rellu3'; nearest: relu3"),
         (lambda n, x: cs.deconvnet(n, x.astype(np.float32)), "must be float64"),
     ],
 )

@@ -45,10 +45,10 @@ def test_toml_overrides_single_settings(model, tmp_path):
     net = cs.load(model)
     net.input = ImageInput(size=(8, 8), channels="L", scale=1 / 16)
     cs.save(net, model)
-    model.with_suffix(".toml").write_text('classes = ["a", "b"]\n[input]\nmean = 7\n')
+    model.with_suffix(".toml").write_text(f"classes = {list('abcdefghij')}\n[input]\nmean = 7\n")
     net = cs.load(model)
     assert (net.input.mean, net.input.scale) == (7, 1 / 16)
-    assert net.classes == ("a", "b")
+    assert net.classes == tuple("abcdefghij")
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,7 @@ def test_toml_overrides_single_settings(model, tmp_path):
         ('[input]\nchannels = "RGB"', "gives 3"),
         ("input = 3", "net.toml"),
         ("classes = 3", "list of names"),
+        ('classes = ["a", "b"]', r"net\.toml: classes: there must be 10 names, one for each score; got 2"),
         ('classes = "../secret.txt"', "same folder"),
         ('classes = "absent.txt"', "no such file"),
         ('classes = "broken.json"', "not a list of names"),
@@ -84,3 +85,6 @@ def test_what_cannot_be_converted(model, tmp_path):
         save_weights({}, tmp_path / "w.h5")
     with pytest.raises(FileError, match="no such file"):
         convert(tmp_path / "absent.onnx", tmp_path / "w.npz")
+    with pytest.raises(FileError, match="complex128"):
+        save_weights({"w": np.ones(3, complex)}, tmp_path / "complex.safetensors")
+    assert not (tmp_path / "complex.safetensors").exists()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import InvalidValue
+from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.explain.class_maps import last_map
 from convscope.explain.covering import CoveredRuns
 from convscope.explain.run import run_one
@@ -148,8 +148,10 @@ def occlusion(
         raise InvalidValue(f"occlusion: the network must take images (C, H, W); it takes {x.shape[1:]}.")
     cell = find_target(net, target, activations, "occlusion")
     places = _places(x.shape[2:], size, stride)
+    if node is not None and node not in net.nodes:
+        raise UnknownName(f"occlusion: there is no node {node!r}; {nearest_names(node, net.nodes)}.")
     maps = last_map(net, cell.node) if node is None else node
-    if maps is not None and (maps not in net.nodes or activations[maps].ndim != 4):
+    if maps is not None and activations[maps].ndim != 4:
         raise InvalidValue(f"occlusion: node must name a node with maps (C, H, W); got {maps!r}.")
     channel = 0 if maps is None else int(activations[maps][0].sum(axis=(1, 2)).argmax())
     watched = Watched(cell, None if maps is None else (maps, channel), _scores(net))

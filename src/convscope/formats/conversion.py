@@ -77,9 +77,13 @@ def save_weights(arrays: Mapping[str, NDArray[Any]], path: str | os.PathLike[str
     suffix = Path(path).suffix.lower()
     whole = {name: np.array(array, order="C") for name, array in arrays.items()}
     if suffix == ".safetensors":
+        from safetensors import SafetensorError
         from safetensors.numpy import save as to_bytes
 
-        content = to_bytes(whole)
+        try:
+            content = to_bytes(whole)
+        except SafetensorError as error:  # such as complex128, which the format does not have
+            raise FileError(f"cannot write {path}: {error}; .npz holds every kind of number.") from error
     elif suffix == ".npz":
         stream = io.BytesIO()
         np.savez(stream, **whole)  # type: ignore[arg-type]  # any name is a keyword

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from convscope.errors import ConvscopeError, FileError, nearest_names
+from convscope.errors import ConvscopeError, FileError, InvalidValue, nearest_names
 from convscope.network import ImageInput, Network
 
 __all__ = ["apply", "class_names", "said_beside", "said_in", "with_said"]
@@ -72,12 +72,22 @@ def apply(net: Network, said: Mapping[str, Any], file: Path | None = None) -> No
     try:
         if said.get("input"):
             net.input = with_said(net, said["input"])
+        if said.get("classes"):
+            net.classes = _fitting(net, tuple(str(name) for name in said["classes"]))
     except (ConvscopeError, TypeError, ValueError) as error:
         if file is None and isinstance(error, ConvscopeError):
             raise
         raise FileError(f"{file or 'input'}: {error}") from error
-    if said.get("classes"):
-        net.classes = tuple(str(name) for name in said["classes"])
+
+
+def _fitting(net: Network, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse names of which there are more or fewer than scores: each might stand for another class."""
+    shapes = net.shapes()
+    counts = {shapes[name][1] for name in net.outputs if len(shapes[name]) == 2}
+    if counts and len(names) not in counts:
+        wanted = " or ".join(map(str, sorted(counts)))
+        raise InvalidValue(f"classes: there must be {wanted} names, one for each score; got {len(names)}.")
+    return names
 
 
 def with_said(net: Network, settings: Mapping[str, Any]) -> ImageInput:
@@ -132,13 +142,15 @@ def class_names(file: Path) -> tuple[str, ...]:
     """
     try:
         text = file.read_text(encoding="utf-8")
-        listed = _listed(json.loads(text)) if file.suffix == ".json" else text.splitlines()
+        listed = _listed(json.loads(text)) if file.suffix == ".json" else text.rstrip().splitlines()
     except OSError as error:
         raise FileError(f"cannot read {file}: {(error.strerror or str(error)).lower()}.") from error
     except (ValueError, RecursionError) as error:
         raise FileError(f"{file}: not a list of names: {error}.") from error
     if not isinstance(listed, list):
         raise FileError(f"{file}: it must hold a list of names; got {type(listed).__name__}.")
+    if not listed:
+        raise FileError(f"{file}: it holds no names.")
     return tuple(str(name) for name in listed)
 
 

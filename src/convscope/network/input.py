@@ -356,6 +356,8 @@ def _checked_size(size: Any) -> tuple[int, ...]:
         found = ()
     if len(found) != 2 or min(found) < 1:
         raise InvalidValue(f"ImageInput: size must be (height, width), each at least 1; got {size!r}.")
+    if found[0] * found[1] > PIXEL_LIMIT:
+        raise InvalidValue(f"ImageInput: size must be at most {PIXEL_LIMIT} pixels; got {size!r}.")
     return found
 
 
