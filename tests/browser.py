@@ -81,11 +81,15 @@ class Browser:
         """Load a file at a window width, with the light or the dark theme, for screen or paper."""
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", media="print" if paper else "screen", features=scheme)
-        window = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-        self.call("Emulation.setDeviceMetricsOverride", **window)
+        self.resize(width)
         self.call("Page.navigate", url=path.resolve().as_uri())
         while self._next().get("method") != "Page.loadEventFired":
             pass
+
+    def resize(self, width: int) -> None:
+        """Make the window as wide as this, without loading the page again."""
+        window = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.call("Emulation.setDeviceMetricsOverride", **window)
 
     def evaluate(self, expression: str) -> Any:
         """Give the value of a JavaScript expression on the page."""

@@ -55,13 +55,17 @@ class Saliency(Result):
     gap: float | None
     pixels: NDArray[np.uint8] = field(repr=False)
     preparation: tuple[str, ...] = ()
-    _check: Callable[[], Sanity] | None = field(default=None, repr=False)
+    _check: Callable[..., Sanity] | None = field(default=None, repr=False)
 
     @cached_property
     def sanity(self) -> Sanity:
         """The same view under cascading randomisation of the weights; made when first read."""
+        return self.check_sanity()
+
+    def check_sanity(self, stages: int = 10, seed: int = 0) -> Sanity:
+        """Make the view again under cascading randomisation, in another number of steps or draw."""
         assert self._check is not None
-        return self._check()
+        return self._check(stages=stages, seed=seed)
 
     @property
     def map(self) -> Array:

@@ -131,6 +131,7 @@ def _verdict(stages: list[SanityStage]) -> tuple[bool, str]:
         return False, "No layer with weights lies before it: it depends on nothing that was learned."
     rank = float(np.mean([stage.rank for stage in stages]))
     depends = rank <= MOST_ALIKE
+    rank = round(rank, 2) + 0.0  # no minus before a zero
     return depends, (
         f"It {'depends' if depends else 'does not depend'} on what was learned: over the cascade its "
         f"rank correlation with the view before is {rank:.2f} on average (1 is the same, 0 unlike; the "

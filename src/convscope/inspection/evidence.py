@@ -24,6 +24,7 @@ __all__ = ["Answer", "ImagesAccount", "look_at", "silent_finding"]
 Array = NDArray[Any]
 SMALL = 24  # nodes up to which every one is shown
 _SILENT = 0.02  # share of silent channels from which it is worth saying
+BATCH = 4  # images that are run at once: with more, their maps are too large to stay in fast memory
 _STAGES = 6  # nodes of a larger network that are shown
 
 
@@ -108,8 +109,7 @@ def look_at(pictures: Pictures) -> ImagesAccount:
     Channels are called silent where a rectifier gave zero everywhere at every image.
     """
     net, x = pictures.net, pictures.x
-    run = net.run(x, algorithm="direct")
-    silent, channels = _silent(net, run)
+    scores, silent, channels = _through(pictures)
     evaluation = _evaluated(pictures)
     return ImagesAccount(
         count=len(x),
@@ -117,7 +117,7 @@ def look_at(pictures: Pictures) -> ImagesAccount:
         how=pictures.how,
         assumed=pictures.assumed,
         pixels=tuple(shown(net, image) for image in x),
-        answers=_answers(pictures, run),
+        answers=() if scores is None else _answers(pictures, scores),
         evaluation=evaluation,
         mistakes=() if evaluation is None else _mistakes(pictures, evaluation),
         maps=_maps(pictures),
@@ -134,13 +134,31 @@ def _class_names(net: Network, count: int, source: Any = None) -> tuple[str, ...
     return named if len(named) == count else tuple(f"class {i}" for i in range(count))
 
 
-def _answers(pictures: Pictures, run: Activations) -> tuple[Answer, ...]:
+def _through(pictures: Pictures) -> tuple[Array | None, dict[str, int], dict[str, int]]:
+    """Run all images, a few at a time: scores, silent channels of each node, and its channels.
+
+    Without scores where the network's output is no class.
+    """
+    net = pictures.net
     try:
-        name, count = scores_of(pictures.net, "inspect")
+        name, count = scores_of(net, "inspect")
     except ConvscopeError:
-        return ()
-    probabilities = ops.softmax(run[name].reshape(len(pictures), count))
-    names = _class_names(pictures.net, count, pictures.source)
+        name, count = "", 0
+    scores, loudest = [], []
+    for start in range(0, len(pictures), BATCH):
+        run = net.run(pictures.x[start : start + BATCH], algorithm="direct")
+        loudest.append(_loudest(net, run))
+        if name:
+            scores.append(run[name].reshape(-1, count))
+    most = {node: np.max([part[node] for part in loudest], axis=0) for node in loudest[0]}
+    silent = {node: int((values <= 0).sum()) for node, values in most.items()}
+    channels = {node: len(values) for node, values in most.items()}
+    return np.concatenate(scores) if scores else None, silent, channels
+
+
+def _answers(pictures: Pictures, scores: Array) -> tuple[Answer, ...]:
+    probabilities = ops.softmax(scores)
+    names = _class_names(pictures.net, scores.shape[1], pictures.source)
     answers = []
     for i, row in enumerate(probabilities):
         best = np.argsort(-row, kind="stable")[:5]
@@ -229,16 +247,13 @@ def _traces(net: Network, x: Array) -> tuple[Trace, ...]:
     return tuple(traces)
 
 
-def _silent(net: Network, run: Activations) -> tuple[dict[str, int], dict[str, int]]:
-    silent, channels = {}, {}
-    for name, node in net.nodes.items():
-        if node.layer.kind != "ReLU" or run[name].ndim < 2:
-            continue
-        values = run[name]
-        axes = tuple(axis for axis in range(values.ndim) if axis != 1)
-        silent[name] = int((values.max(axis=axes) <= 0).sum())
-        channels[name] = values.shape[1]
-    return silent, channels
+def _loudest(net: Network, run: Activations) -> dict[str, Array]:
+    """Give the largest value of each channel of the rectified nodes."""
+    return {
+        name: run[name].max(axis=tuple(axis for axis in range(run[name].ndim) if axis != 1))
+        for name, node in net.nodes.items()
+        if node.layer.kind == "ReLU" and run[name].ndim >= 2
+    }
 
 
 def silent_finding(account: ImagesAccount, least: int = 8) -> list[NetworkFinding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from convscope.inspection.subject import Subject, open_subject
 from convscope.inspection.views import evidence, patches
 from convscope.inspection.words import in_words
 from convscope.kernels import KernelTable
+from convscope.kernels.workers import on_all_cores
 from convscope.layers.base import Array
 from convscope.training import History, Run
 
@@ -29,6 +31,7 @@ __all__ = ["inspect"]
 
 Step = Callable[[str, float], object]
 BUDGETS = ("quick", "full")
+_KERNELS = 0.3  # share of the work that judging the kernels is
 
 
 def inspect(
@@ -148,22 +151,33 @@ def _judged(
 ) -> tuple[tuple[LayerAccount, ...], dict[str, str]]:
     """Judge the convolutions; what cannot be judged is left out with the reason."""
     kernels = {n: w for n, w in subject.kernels.items() if node in (None, n)}
-    work = np.cumsum([0, *(weight.size for weight in kernels.values())])
-    layers: list[LayerAccount] = []
-    left_out: dict[str, str] = {}
-    for done, (name, weight) in zip(work, kernels.items(), strict=False):
-        tell(f"judging the kernels of {name}", done / max(1, work[-1]))
-        bad = _not_finite(weight)
-        if bad:
-            left_out[name] = f"{bad:,} of its {weight.size:,} weights are NaN or infinite"
-            continue
-        try:
-            table = _table(subject, name, weight, channels)
-        except InvalidValue as error:
-            left_out[name] = str(error)
-            continue
-        layers.append(_account(subject, table, first=not layers))
-    return tuple(layers), left_out
+    work, lock, done = max(1, sum(w.size for w in kernels.values())), Lock(), 0
+
+    def judged(name: str) -> LayerAccount | str:
+        nonlocal done
+        with lock:
+            tell(f"judging the kernels of {name}", _KERNELS * done / work)
+        found = _one(subject, name, kernels[name], channels)
+        with lock:
+            done += kernels[name].size
+        return found
+
+    found = dict(zip(kernels, on_all_cores(judged, kernels), strict=True))
+    layers = [account for account in found.values() if isinstance(account, LayerAccount)]
+    if subject.net is None and layers:  # a file of weights does not say what reads the image
+        layers[0] = replace(layers[0], reads_image=True)
+    return tuple(layers), {name: why for name, why in found.items() if isinstance(why, str)}
+
+
+def _one(subject: Subject, name: str, weight: Array, channels: str | None) -> LayerAccount | str:
+    """Judge one convolution, or say why it cannot be judged."""
+    bad = _not_finite(weight)
+    if bad:
+        return f"{bad:,} of its {weight.size:,} weights are NaN or infinite"
+    try:
+        return _account(subject, _table(subject, name, weight, channels))
+    except InvalidValue as error:
+        return str(error)
 
 
 def _table(subject: Subject, name: str, weight: Array, channels: str | None) -> KernelTable:
@@ -172,8 +186,8 @@ def _table(subject: Subject, name: str, weight: Array, channels: str | None) -> 
     return kernel_table(weight, name, channels=channels if weight.shape[1] == 3 else None)
 
 
-def _account(subject: Subject, table: KernelTable, first: bool) -> LayerAccount:
-    sees = first if subject.net is None else reads_image(subject.net, table.node)
+def _account(subject: Subject, table: KernelTable) -> LayerAccount:
+    sees = subject.net is not None and reads_image(subject.net, table.node)
     norm = table.columns["norm"]
     shown = np.sort(np.argsort(-norm, kind="stable")[:SHOWN])
     return LayerAccount(table.node, table, table.layer, sees, tuple(shown.tolist()))

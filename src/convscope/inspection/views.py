@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import ConvscopeError
-from convscope.explain import GradCam, Occlusion, Saliency, TopPatches, grad_cam, occlusion, saliency
+from convscope.explain import (
+    GradCam,
+    Occlusion,
+    PatchTables,
+    Saliency,
+    TopPatches,
+    grad_cam,
+    occlusion,
+    saliency,
+)
 from convscope.explain import top_patches as find_patches
 from convscope.explain.deconvolution import projections
 from convscope.explain.kernel_tables import convolutions
@@ -18,6 +27,7 @@ from convscope.explain.patches import up_to
 from convscope.explain.sanity import Sanity
 from convscope.explain.shown import shown
 from convscope.explain.target import Target
+from convscope.inspection.evidence import BATCH
 from convscope.inspection.layer import LayerAccount
 from convscope.inspection.pictures import Pictures
 from convscope.network import Network
@@ -38,11 +48,12 @@ class _Budget:
     images: int
     methods: tuple[str, ...]
     places: int  # of the square of occlusion along a side
+    stages: int  # of the sanity check
 
 
 _BUDGETS = {
-    "quick": _Budget(3, 6, 3, 2, ("gradient",), 7),
-    "full": _Budget(8, 16, 9, 6, ("gradient", "gradient-x-input", "guided", "integrated", "smooth"), 15),
+    "quick": _Budget(3, 6, 3, 2, ("gradient",), 7, 4),
+    "full": _Budget(8, 16, 9, 6, ("gradient", "gradient-x-input", "guided", "integrated", "smooth"), 15, 10),
 }
 
 
@@ -128,37 +139,51 @@ def patches(
     if not names:
         return ()
     chosen = [names[i] for i in sorted({round(s) for s in np.linspace(0, len(names) - 1, plan.nodes)})]
-    tables = {layer.node: layer.table for layer in layers}
+    families = {layer.node: layer.table.family for layer in layers}
+    tell("looking for the strongest responses", 0.4)
+    found = find_patches(net, pictures.x, chosen, plan.patches, batch_size=BATCH)
+    assert isinstance(found, PatchTables)  # of several nodes
     views = []
-    for step, node in enumerate(chosen):
-        tell(f"projecting the strongest responses of {node} back", 0.5 + 0.2 * step / len(chosen))
-        best = find_patches(net, pictures.x, node, plan.patches)
-        assert isinstance(best, TopPatches)  # of one node
-        cut = up_to(net, (node,))
-        finite = np.where(np.isfinite(best.values[:, 0]), best.values[:, 0], -np.inf)
-        for channel in np.sort(np.argsort(-finite, kind="stable")[: plan.channels]).tolist():
-            verdict = str(tables[node].family[channel])
-            views.append(_channel(pictures, cut, best, channel, verdict))
+    for step, best in enumerate(found.nodes):
+        tell(f"projecting the strongest responses of {best.node} back", 0.45 + 0.2 * step / len(chosen))
+        strongest = np.where(np.isfinite(best.values[:, 0]), best.values[:, 0], -np.inf)
+        channels = np.sort(np.argsort(-strongest, kind="stable")[: plan.channels]).tolist()
+        projected = _projected(pictures, best, channels)
+        views += [_channel(pictures, best, c, str(families[best.node][c]), projected[c]) for c in channels]
     return tuple(view for view in views if view.values)
 
 
-def _channel(pictures: Pictures, cut: Network, best: TopPatches, channel: int, verdict: str) -> ChannelView:
-    kept = (best.image[channel] >= 0) & (best.values[channel] > 0)
-    images = best.image[channel][kept]
+def _alive(best: TopPatches, channel: int) -> NDArray[np.bool_]:
+    """Say which of a channel's strongest responses are of an image and above zero."""
+    return np.asarray((best.image[channel] >= 0) & (best.values[channel] > 0))
+
+
+def _projected(pictures: Pictures, best: TopPatches, channels: Sequence[int]) -> dict[int, list[Array]]:
+    """Project the strongest responses of some channels back, those of all channels in the same runs."""
+    cut = up_to(pictures.net, (best.node,))
     cells = [
-        Target(best.node, (channel, int(row), int(column)))
-        for row, column in zip(best.row[channel][kept], best.column[channel][kept], strict=True)
+        (int(best.image[c, k]), Target(best.node, (c, int(best.row[c, k]), int(best.column[c, k]))))
+        for c in channels
+        for k in np.flatnonzero(_alive(best, c))
     ]
-    projected: list[Array] = []
-    shown_patches: list[NDArray[np.uint8]] = []
-    if len(images):
-        x = pictures.x[images]
-        back = projections(cut, x, cells).arrays
-        boxes = best.boxes[channel][kept].tolist()
-        if best.size[0] > x.shape[2] // 4:  # a deep cell sees much and answers to little of it
-            boxes = [_where(array) for array in back]
-        projected = [_cut(array, box, 0.0) for array, box in zip(back, boxes, strict=True)]
-        shown_patches = [_picture(pictures.net, image, box) for image, box in zip(x, boxes, strict=True)]
+    back: dict[int, list[Array]] = {c: [] for c in channels}
+    for start in range(0, len(cells), BATCH):
+        images, targets = zip(*cells[start : start + BATCH], strict=True)
+        found = projections(cut, pictures.x[list(images)], list(targets))
+        for target, array in zip(targets, found.arrays, strict=True):
+            back[target.place[0]].append(array)
+    return back
+
+
+def _channel(
+    pictures: Pictures, best: TopPatches, channel: int, verdict: str, back: Sequence[Array]
+) -> ChannelView:
+    kept = _alive(best, channel)
+    images = best.image[channel][kept]
+    boxes = best.boxes[channel][kept].tolist()
+    if best.size[0] > pictures.x.shape[2] // 4:  # a deep cell sees much and answers to little of it
+        boxes = [_where(array) for array in back]
+    shown_patches = [_picture(pictures.net, pictures.x[i], box) for i, box in zip(images, boxes, strict=True)]
     return ChannelView(
         node=best.node,
         channel=channel,
@@ -166,7 +191,7 @@ def _channel(pictures: Pictures, cut: Network, best: TopPatches, channel: int, v
         values=tuple(float(v) for v in best.values[channel][kept]),
         names=tuple(pictures.names[i] for i in images),
         pictures=tuple(shown_patches),
-        projections=tuple(projected),
+        projections=tuple(_cut(array, box, 0.0) for array, box in zip(back, boxes, strict=True)),
     )
 
 
@@ -235,4 +260,5 @@ def _why(pictures: Pictures, index: int, target: int | str | None, plan: _Budget
     side = min(x.shape[1:])
     stride = max(1, side // (plan.places + 1))
     covered = occlusion(net, x, target, size=2 * stride, stride=stride)
-    return Evidence(pictures.names[index], views, cam, covered, views[0].sanity if first else None)
+    sanity = views[0].check_sanity(plan.stages) if first else None
+    return Evidence(pictures.names[index], views, cam, covered, sanity)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 
 import numpy as np
 
@@ -116,9 +117,17 @@ class Fitter:
         return np.ascontiguousarray(basis.astype(np.float32))
 
 
-@lru_cache(maxsize=32)
 def fitter_for(height: int, width: int) -> Fitter:
     """Give the fitter of a size; it is built once."""
+    with _BUILDING:
+        return _fitter(height, width)
+
+
+_BUILDING = Lock()
+
+
+@lru_cache(maxsize=32)
+def _fitter(height: int, width: int) -> Fitter:
     return Fitter(Grid(height, width))
 
 

@@ -21,6 +21,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -97,7 +98,12 @@ def null_for(height: int, width: int, channels: int = 1) -> Null:
     InvalidValue
         If CONVSCOPE_NULL_SAMPLES is not a whole number of at least 100.
     """
-    return _null(height, width, 1 if channels == 1 else 3, _samples(height * width), str(cache_folder()))
+    depth = 1 if channels == 1 else 3
+    with _MAKING:  # threads that ask for the same one wait for it instead of making it too
+        return _null(height, width, depth, _samples(height * width), str(cache_folder()))
+
+
+_MAKING = Lock()
 
 
 def _samples(size: int) -> int:

@@ -26,7 +26,11 @@ def separability_null(channels: int, size: int, samples: int = 2000) -> Array:
     """Give the sorted shares of energy in the first mode of random (channels, size) filters."""
     random = np.random.default_rng([_SEED, channels, size])
     samples = max(200, min(samples, 4_000_000 // (channels * size)))
-    filters = random.normal(size=(samples, channels, size)).astype(np.float32)
-    gram = filters @ filters.transpose(0, 2, 1) if channels <= size else filters.transpose(0, 2, 1) @ filters
-    values = np.linalg.eigvalsh(gram)
+    few, many = sorted((channels, size))
+    # the Gram matrix of Gaussian (few, many) filters is Wishart: drawn by its triangular factor (Bartlett
+    # 1933), normal below the diagonal and chi with many - i degrees of freedom on it
+    factor = np.tril(random.normal(size=(samples, few, few)), -1)
+    factor[:, range(few), range(few)] = np.sqrt(random.chisquare(many - np.arange(few), (samples, few)))
+    factor = factor.astype(np.float32)
+    values = np.linalg.eigvalsh(factor @ factor.transpose(0, 2, 1))
     return np.sort(values[:, -1] / values.sum(axis=1))

@@ -144,7 +144,7 @@ def _by_channel(trace: Trace) -> str:
         f'<table class="grid channels"><caption>{title}, under the channel\'s number</caption>'
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
-    table = _scroll("sums by input channel", body)
+    table = _scroll(f"sums by input channel of {escape(trace.address, quote=True)}", body)
     return details(f"The sums of all {len(channels)} channels", table) if len(rows) > _MOST_ROWS else table
 
 
