@@ -43,7 +43,7 @@ def _account(trace: Trace, before: str = "", listed: bool = True) -> str:
     blocks = [_total(trace)]
     rows, columns = trace.kernel_size
     if len(trace.terms) == rows * columns <= _MOST_CELLS:
-        blocks.insert(0, _grids(trace.terms.reshape(rows, columns), before))
+        blocks.insert(0, _grids(trace, before))
     elif len(trace.channels) > 1 and trace.formula == "sum":
         blocks.insert(0, _by_channel(trace))
     if listed and len(trace.terms) <= _MOST_TERMS:
@@ -90,7 +90,8 @@ def window_in_image(trace: Trace, image: NDArray[Any]) -> str:
     return f'<div class="where">{note}<div>{picture}<i style="{style}"></i></div></div>'
 
 
-def _grids(terms: NDArray[np.void], before: str) -> str:
+def _grids(trace: Trace, before: str) -> str:
+    terms = trace.terms.reshape(trace.kernel_size)
     rows, columns = terms["row"][:, 0], terms["column"][0]
     place = f"rows {rows[0]} to {rows[-1]}, columns {columns[0]} to {columns[-1]}"
     grids = [
@@ -98,7 +99,8 @@ def _grids(terms: NDArray[np.void], before: str) -> str:
         _term("×", _grid("weight", "the kernel", terms["weight"])),
         _term("=", _grid("product", "place by place", terms["product"])),
     ]
-    return _scroll("input times weight", f'<div class="sum">{before}{"".join(grids)}</div>')
+    label = f"input times weight of {escape(trace.address, quote=True)}"
+    return _scroll(label, f'<div class="sum">{before}{"".join(grids)}</div>')
 
 
 def _term(sign: str, grid: str) -> str:
