@@ -209,10 +209,12 @@ def place_kernel(
         If the kernel is larger than the padded image.
     """
     settings = (op, image, kernel_size, stride, padding, dilation, ceil_mode)
-    try:
-        return _placed_before(*settings)
-    except TypeError:  # a list cannot be looked up
-        return _place_kernel(*settings)
+    return _placed_before(*settings) if _plain(settings[2:6]) else _place_kernel(*settings)
+
+
+def _plain(value: object) -> bool:
+    """Say whether a value can be looked up: 1.0 and True would find what was kept for 1."""
+    return type(value) in (int, str) or (type(value) is tuple and all(map(_plain, value)))
 
 
 def _place_kernel(
@@ -241,7 +243,7 @@ def _place_kernel(
 
 
 # A network asks the same few questions at every step.
-_placed_before = lru_cache(maxsize=1024, typed=True)(_place_kernel)
+_placed_before = lru_cache(maxsize=1024)(_place_kernel)
 
 
 def _place_axis(
