@@ -227,3 +227,22 @@ def test_progress_goes_from_nothing_to_all() -> None:
     assert told == sorted(told)
     assert told[0] == 0
     assert max(told) <= 1
+
+
+@pytest.mark.slow  # chance for kernels of 10 x 10 is drawn
+def test_a_full_inspection_sees_deeper_kernels_from_the_image_and_paints(tmp_path: Path) -> None:
+    net, said = cs.models.small_cnn(seed=0), []
+    full = cs.inspect(
+        net, budget="full", node="conv2", on_step=lambda what, share: said.append((what, share))
+    )
+    (seen,) = full.seen_from_image
+    assert (seen.node, seen.table.weight.shape) == ("conv2", (32, 1, 10, 10))
+    norms = full["conv2"].table.columns["norm"]
+    strongest = sorted(np.argsort(-norms, kind="stable")[:3].tolist())
+    assert [found.at for found in full.painted] == [f"conv2[{channel}]" for channel in strongest]
+    assert all(found.value > found.start for found in full.painted)
+    assert all(0 <= share <= 1 for share in shares)
+    page = pages(full, tmp_path)
+    assert 'id="seen"' in page
+    assert 'id="painted"' in page
+    assert full.to_dict()["seen_from_image"] == {"conv2": seen.table.counts}

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from convscope.explain import Evolution, Familiarity
+from convscope.explain import Evolution, Familiarity, Maximum
+from convscope.explain.from_image import SeenFromImage
 from convscope.inspection.baseline import Baseline
 from convscope.inspection.evidence import ImagesAccount
 from convscope.inspection.findings import NetworkFinding
@@ -56,6 +57,10 @@ class Inspection(Result):
         What wakes some channels most.
     evidence : tuple of Evidence
         Why some images are answered so.
+    seen_from_image : tuple of SeenFromImage
+        The kernels of the first deeper layers, composed with those before them; of a full inspection.
+    painted : tuple of Maximum
+        Inputs that some channels like best; of a full inspection.
     history : History or None
         Of the training.
     evolution : Evolution or None
@@ -79,6 +84,8 @@ class Inspection(Result):
     images: ImagesAccount | None
     channels: tuple[ChannelView, ...]
     evidence: tuple[Evidence, ...]
+    seen_from_image: tuple[SeenFromImage, ...]
+    painted: tuple[Maximum, ...]
     history: History | None
     evolution: Evolution | None
     familiarity: Familiarity | None
@@ -88,8 +95,10 @@ class Inspection(Result):
     def to_dict(self) -> dict[str, Any]:
         """Give everything as plain Python, of the evolution and the familiarity what is not a picture."""
         evolution, familiarity = self.evolution, self.familiarity
-        small = dataclasses.replace(self, evolution=None, familiarity=None)
+        small = dataclasses.replace(self, evolution=None, familiarity=None, seen_from_image=(), painted=())
         told = super(Inspection, small).to_dict()
+        told["seen_from_image"] = {one.node: one.table.counts for one in self.seen_from_image}
+        told["painted"] = {one.at: {"value": one.value, "peak": one.peak} for one in self.painted}
         if evolution is not None:
             shares = {layer.node: layer.formed_share.tolist() for layer in evolution.layers}
             told["evolution"] = {"epochs": list(evolution.epochs), "share_not_noise": shares}

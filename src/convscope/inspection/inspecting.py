@@ -15,6 +15,7 @@ from convscope.explain import Evolution, Familiarity, evolution, familiarity
 from convscope.explain.kernel_tables import kernel_table, reads_image
 from convscope.inspection.account import Inspection, Missing
 from convscope.inspection.baseline import Baseline, compare
+from convscope.inspection.deeper import painted, seen
 from convscope.inspection.evidence import ImagesAccount, look_at, silent_finding
 from convscope.inspection.findings import CHECKS, by_importance, network_findings
 from convscope.inspection.layer import SHOWN, LayerAccount
@@ -112,29 +113,32 @@ def inspect(
     views = {layer.node: layer.layer for layer in layers}
     findings = network_findings(views, {n: c for n, c in broken.items() if c}, zero, summary)
     pictures = _pictures(subject, images, labels, budget)
-    seen = None if pictures is None else _looked_at(pictures, tell)
-    if seen is not None:
-        findings = by_importance((*findings, *silent_finding(seen)))
+    showed = None if pictures is None else _looked_at(pictures, tell)
+    if showed is not None:
+        findings = by_importance((*findings, *silent_finding(showed)))
+    deeper = subject.net if budget == "full" else None
     run = subject.run
     if baseline is None and run is not None and 0 in run.snapshots:
         baseline = replace(open_subject(run.snapshots[0]), name="the untrained network")
     return Inspection(
         name=subject.name,
         budget=budget,
-        words=in_words(subject, summary, layers, findings, left_out, seen),
+        words=in_words(subject, summary, layers, findings, left_out, showed),
         findings=findings,
         passed=_passed({finding.key for finding in findings}, bool(layers)),
         layers=layers,
         left_out=left_out,
         summary=summary,
         baseline=None if baseline is None else _compared(baseline, layers, node, channels, tell),
-        images=seen,
+        images=showed,
         channels=() if pictures is None else patches(pictures, layers, budget, tell),
         evidence=() if pictures is None else evidence(pictures, target, budget, tell),
+        seen_from_image=() if deeper is None else seen(deeper, layers, channels, tell),
+        painted=() if deeper is None else painted(deeper, layers, seed, tell),
         history=run.history if run is not None else history,
         evolution=_evolution(run, tell),
         familiarity=_familiarity(pictures, reference, seed, tell),
-        missing=_missing(subject, layers, budget, seen, reference is not None),
+        missing=_missing(subject, layers, budget, showed, reference is not None),
         facts=_facts(subject, seed),
     )
 

@@ -144,7 +144,8 @@ def _layer(account: Inspection, layer: LayerAccount, opened: bool) -> str:
     )
     body = _pointwise(layer) if layer.pointwise else _shaped(layer)
     state = " open" if opened else ""
-    checks = details("Every check of this layer, with thresholds and sources", finding_table(layer.layer))
+    table_of = finding_table(layer.layer, layer.node)
+    checks = details("Every check of this layer, with thresholds and sources", table_of)
     top = f'<details class="layer" id="{anchor_of(account, layer.node)}"{state}><summary>{head}</summary>'
     return f"{top}\n{body}{_repeats(layer)}{checks}</details>"
 

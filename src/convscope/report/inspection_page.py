@@ -6,6 +6,7 @@ import re
 
 from convscope.inspection import SHARES, Inspection, NetworkFinding
 from convscope.report.inspection_baseline import baseline_part
+from convscope.report.inspection_deeper import deeper_sections
 from convscope.report.inspection_glossary import glossary
 from convscope.report.inspection_images import image_sections
 from convscope.report.inspection_layers import anchor_of, families_figure, layers_part
@@ -58,7 +59,9 @@ def finding_value(finding: NetworkFinding, value: float | None = None) -> str:
 def _header(account: Inspection) -> str:
     """Set the words at the left and what matters most at the right, then a few numbers."""
     *words, last = [f"<p>{marked_up(text)}</p>" for text in account.words]
-    aside = f'<aside aria-label="What matters most">{_dominant(account)}{last}</aside>' if words else last
+    # no <aside>: as a landmark it must not stand within the header
+    box = f'<div class="aside" role="group" aria-label="What matters most">{_dominant(account)}{last}</div>'
+    aside = box if words else last
     opening = f'<div class="opening"><div class="lead">{"".join(words)}</div>{aside}</div>'
     return (
         f'<p class="kind">What a network does: {escape(account.facts["Version"])}, {account.budget}</p>'
@@ -98,6 +101,7 @@ def _sections(account: Inspection) -> list[str]:
         parts.append(section("map", "The map of the network", network_map(account.summary)))
     if account.layers or account.left_out:
         parts.append(section("layers", "Layer by layer", layers_part(account)))
+    parts += deeper_sections(account.seen_from_image, account.painted)
     if account.images is not None:
         parts += image_sections(account)
     parts += training_sections(account)

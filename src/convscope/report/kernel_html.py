@@ -69,8 +69,8 @@ def verdict_html(v: Verdict) -> str:
     return f"<p><b>{escape(title(v))}</b> {escape(v.sentence)}</p>"
 
 
-def finding_table(layer: Layer) -> str:
-    """Set the findings of a layer as a table."""
+def finding_table(layer: Layer, node: str = "") -> str:
+    """Set the findings of a layer as a table, with its name where a page has several."""
     rows = [
         [
             f.name,
@@ -83,7 +83,8 @@ def finding_table(layer: Layer) -> str:
         for f in layer.findings
     ]
     head = ["finding", "found", "what was measured", "threshold", "source", "what one might do"]
-    return table(head, rows, text_columns=(0, 1, 2, 4, 5))
+    caption = f"The checks of {node}" if node else ""
+    return table(head, rows, caption=caption, text_columns=(0, 1, 2, 4, 5))
 
 
 def verdict_note(v: Verdict) -> str:
