@@ -239,7 +239,7 @@ def test_a_full_inspection_sees_deeper_kernels_from_the_image_and_paints(tmp_pat
     assert (seen.node, seen.table.weight.shape) == ("conv2", (32, 1, 10, 10))
     norms = full["conv2"].table.columns["norm"]
     strongest = sorted(np.argsort(-norms, kind="stable")[:3].tolist())
-    assert [found.at for found in full.painted] == [f"conv2[{channel}]" for channel in strongest]
+    assert [found.at for found in full.painted] == [f"conv2[{i}]" for i in strongest]
     assert all(found.value > found.start for found in full.painted)
     assert all(0 <= share <= 1 for share in shares)
     page = pages(full, tmp_path)
