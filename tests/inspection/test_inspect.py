@@ -231,10 +231,8 @@ def test_progress_goes_from_nothing_to_all() -> None:
 
 @pytest.mark.slow  # chance for kernels of 10 x 10 is drawn
 def test_a_full_inspection_sees_deeper_kernels_from_the_image_and_paints(tmp_path: Path) -> None:
-    net, said = cs.models.small_cnn(seed=0), []
-    full = cs.inspect(
-        net, budget="full", node="conv2", on_step=lambda what, share: said.append((what, share))
-    )
+    net, shares = cs.models.small_cnn(seed=0), []
+    full = cs.inspect(net, budget="full", node="conv2", on_step=lambda _, share: shares.append(share))
     (seen,) = full.seen_from_image
     assert (seen.node, seen.table.weight.shape) == ("conv2", (32, 1, 10, 10))
     norms = full["conv2"].table.columns["norm"]
