@@ -58,7 +58,7 @@ def _seen(found: SeenFromImage) -> str:
 
 
 def _painted(found: Maximum) -> str:
-    words = f"largest cell {number(found.peak, 3)}, from nothing {number(found.start, 3)}"
+    words = f"value {number(found.value, 3)}, at the start {number(found.start, 3)}"
     alt = escape(f"an input painted for {found.at}: {words}", quote=True)
     return (
         f'<div><img class="pixels" src="{photo_uri(found.picture)}" alt="{alt}">'
