@@ -107,6 +107,8 @@ X = np.zeros((3, 2, 2), np.float32)
         ({"x": X}, "arrays x and y"),
         ({"x": X, "y": Y[:2]}, "3 images, 2 labels"),
         ({"x": X, "y": Y - 1}, "must not be negative"),
+        ({"x": X, "y": Y * 10**12}, "labels must be below 1,000,000; got [0-9]*000 at index"),
+        ({"x": X, "y": Y, "x_test": X, "y_test": Y * 10**12}, "labels must be below 1,000,000; got"),
         ({"x": X, "y": Y * 0.5}, "y must be whole numbers; got float64"),
         ({"x": X, "y": Y, "classes": np.array(["only"])}, "from 0 to 0, for 1 classes; got 1 at index 1"),
         ({"x": X, "y": Y, "classes": np.array([1, 2])}, "vector of texts"),

@@ -75,6 +75,17 @@ def test_a_mapping_of_arrays_is_judged_where_they_are_weights() -> None:
     assert list(tables) == ["a.weight", "b"]
 
 
+def test_a_layer_with_nan_is_left_out_and_said_and_the_others_are_judged() -> None:
+    broken = weight(2, 1, 3, 3)
+    broken[1, 0, 0, :2] = np.nan, np.inf
+    arrays = {"good": weight(1, 1, 3, 3), "broken": broken}
+    tables = cs.kernel_table(arrays)
+    assert list(tables) == ["good"]
+    assert tables.left_out == {"broken": "2 of its 18 weights are NaN or infinite"}
+    with pytest.raises(InvalidValue, match=r"^broken: the kernel must be finite; 2 values are not"):
+        cs.kernel_table(arrays, "broken")
+
+
 def test_kernels_too_large_are_left_out_and_said() -> None:
     tables = cs.kernel_table({"small": weight(1, 1, 3, 3), "large": weight(1, 1, 33, 33)})
     assert list(tables) == ["small"]

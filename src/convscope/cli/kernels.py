@@ -106,8 +106,9 @@ def _judged(
         return kernel_table(source, node, channels=channels, stride=stride), None
     tables = kernel_table(source, channels=channels, stride=stride)
     if not tables:
-        raise InvalidValue(f"kernels: no layer could be judged: {tables.left_out}.")
-    return next(iter(tables.values())), tables if len(tables) > 1 else None
+        reasons = "; ".join(f"{name}: {why}" for name, why in tables.left_out.items())
+        raise InvalidValue(f"kernels: no layer could be judged. {reasons or 'There is no convolution'}.")
+    return next(iter(tables.values())), tables if len(tables) + len(tables.left_out) > 1 else None
 
 
 def _tell(found: Any, layers: Any, most: int, printable: Any) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from convscope.data.dataset import Dataset
+from convscope.data.dataset import MOST_CLASSES, Dataset
 from convscope.errors import ConvscopeError, DtypeError, FileError, InvalidValue
 
 __all__ = ["read_npz"]
@@ -93,6 +93,8 @@ def read_npz(
     if not set(_TEST) <= set(arrays):
         return train, None
     count = 1 + max(int(train.y.max()), int(_whole(file, arrays, _TEST[1]).max(initial=0)))
+    if count > MOST_CLASSES:
+        raise FileError(f"{file}: labels must be below {MOST_CLASSES:,}; got {count - 1}.")
     # One list of classes for both parts, even where one lacks the last label.
     shared = known_classes or tuple(str(i) for i in range(count))
     train = Dataset(train.x, train.y, shared, title)

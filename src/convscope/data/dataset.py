@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from convscope.errors import DtypeError, InvalidValue
 
-__all__ = ["Dataset", "as_indices", "stratified"]
+__all__ = ["MOST_CLASSES", "Dataset", "as_indices", "stratified"]
+
+MOST_CLASSES = 1_000_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -213,5 +215,9 @@ def _labels(labels: ArrayLike, count: int, name: str) -> NDArray[np.int64]:
         raise DtypeError(f"{name}: labels must be whole numbers; got {y.dtype}.")
     if y.min() < 0:
         raise InvalidValue(f"{name}: labels must not be negative; got {y.min()} at index {int(y.argmin())}.")
+    if y.max() >= MOST_CLASSES:  # rather than fill the memory with names and counts of classes
+        raise InvalidValue(
+            f"{name}: labels must be below {MOST_CLASSES:,}; got {y.max()} at index {int(y.argmax())}."
+        )
     whole: NDArray[np.int64] = y.astype(np.int64, copy=False)
     return whole

@@ -15,7 +15,7 @@ from convscope.layers.base import Array
 from convscope.network import Network
 from convscope.result import Result
 
-__all__ = ["KernelTables", "convolutions", "kernel_table", "reads_image", "weight_of"]
+__all__ = ["KernelTables", "convolutions", "count_not_finite", "kernel_table", "reads_image", "weight_of"]
 
 LARGEST = 31
 # layers that leave every channel what it is, so that the next one still sees colours
@@ -128,6 +128,8 @@ def kernel_table(
     for name, weight in weights.items():
         if max(weight.array.shape[2:]) > LARGEST:
             left_out[name] = f"its kernels are larger than {LARGEST} x {LARGEST}"
+        elif bad := count_not_finite(weight.array):
+            left_out[name] = f"{bad:,} of its {weight.array.size:,} weights are NaN or infinite"
         else:
             tables[name] = _judge(weight)
     return KernelTables(tables, left_out)
@@ -147,6 +149,14 @@ def _judge(weight: _Weight) -> KernelTable:
     # the products are small: threads of the BLAS would mostly wait for each other
     with threadpool_limits(1, user_api="blas"):
         return judge(weight.array, weight.channels, weight.stride, node=weight.name)
+
+
+def count_not_finite(weight: Array) -> int:
+    """Count the weights that are NaN or infinite."""
+    # one pass: a sum is finite only if all of it is, overflow aside
+    if weight.dtype.kind != "f" or np.isfinite(weight.sum(dtype=np.float64)):
+        return 0
+    return int(weight.size - np.isfinite(weight).sum())
 
 
 def convolutions(net: Network) -> dict[str, Conv2d]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.explain import Evolution, Familiarity, evolution, familiarity
-from convscope.explain.kernel_tables import kernel_table, reads_image
+from convscope.explain.kernel_tables import count_not_finite, kernel_table, reads_image
 from convscope.inspection.account import Inspection, Missing
 from convscope.inspection.baseline import Baseline, compare
 from convscope.inspection.deeper import painted, seen
@@ -108,7 +108,7 @@ def inspect(
     _check_node(subject, node)
     layers, left_out = _judged(subject, node, channels, tell)
     summary = None if subject.net is None else subject.net.summary()
-    broken = {name: _not_finite(weight) for name, weight in subject.kernels.items()}
+    broken = {name: count_not_finite(weight) for name, weight in subject.kernels.items()}
     zero = [layer.node for layer in layers if not layer.table.weight.any()]
     views = {layer.node: layer.layer for layer in layers}
     findings = network_findings(views, {n: c for n, c in broken.items() if c}, zero, summary)
@@ -175,7 +175,7 @@ def _judged(
 
 def _one(subject: Subject, name: str, weight: Array, channels: str | None) -> LayerAccount | str:
     """Judge one convolution, or say why it cannot be judged."""
-    bad = _not_finite(weight)
+    bad = count_not_finite(weight)
     if bad:
         return f"{bad:,} of its {weight.size:,} weights are NaN or infinite"
     try:
@@ -195,13 +195,6 @@ def _account(subject: Subject, table: KernelTable) -> LayerAccount:
     norm = table.columns["norm"]
     shown = np.sort(np.argsort(-norm, kind="stable")[:SHOWN])
     return LayerAccount(table.node, table, table.layer, sees, tuple(shown.tolist()))
-
-
-def _not_finite(weight: Any) -> int:
-    # one pass: a sum is finite only if all of it is, overflow aside
-    if weight.dtype.kind != "f" or np.isfinite(weight.sum(dtype=np.float64)):
-        return 0
-    return int(weight.size - np.isfinite(weight).sum())
 
 
 def _compared(

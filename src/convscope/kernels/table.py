@@ -160,7 +160,7 @@ def judge(weight: Any, channels: str | None = None, stride: int = 1, *, node: st
     >>> table.family.tolist()
     ['edge', 'smoothing']
     """
-    array = _checked(weight, "judge")
+    array = _checked(weight, node or "judge")
     if array.ndim != 4:
         raise InvalidValue(f"judge: weight must be (K, C, kH, kW); got shape {array.shape}.")
     _check_channels(array.shape[1], channels)
