@@ -56,7 +56,9 @@ def torch_twin(net: Network, node: str) -> Any:
     return OwnModules().eval()
 
 
-def contestants(net: Network, x: np.ndarray, target: int) -> dict[str, tuple[Contestant, list[Contestant]]]:
+def contestants(
+    net: Network, x: np.ndarray, target: int, algorithm: str
+) -> dict[str, tuple[Contestant, list[Contestant]]]:
     """Give for each view ours and Captum's, with its sizes of batches."""
     import torch
     from captum import attr
@@ -78,11 +80,11 @@ def contestants(net: Network, x: np.ndarray, target: int) -> dict[str, tuple[Con
         "grad-cam": attr.LayerGradCam(module, module.mark),
     }
     ours: dict[str, Contestant] = {
-        name: lambda name=name: attributions(net, x, target, name)
+        name: lambda name=name: attributions(net, x, target, name, algorithm=algorithm)
         for name in ("gradient", "gradient-x-input", "guided")
     }
-    ours["deconvnet"] = lambda: projections(net, x, target)
-    ours["grad-cam"] = lambda: class_maps(net, x, target, node)
+    ours["deconvnet"] = lambda: projections(net, x, target, algorithm)
+    ours["grad-cam"] = lambda: class_maps(net, x, target, node, algorithm=algorithm)
     found: dict[str, tuple[Contestant, list[Contestant]]] = {
         name: (ours[name], [lambda one=one: one.attribute(leaf, target=target)])
         for name, one in captum.items()
@@ -90,7 +92,7 @@ def contestants(net: Network, x: np.ndarray, target: int) -> dict[str, tuple[Con
     integrated, covering = attr.IntegratedGradients(module), attr.Occlusion(module)
     sizes = (1, 4, 16) if len(x) == 1 else (1,)
     found["integrated"] = (
-        lambda: attributions(net, x, target, "integrated", steps=STEPS),
+        lambda: attributions(net, x, target, "integrated", steps=STEPS, algorithm=algorithm),
         [
             lambda s=s: integrated.attribute(
                 leaf, target=target, n_steps=STEPS, internal_batch_size=max(s, len(x))
@@ -99,7 +101,7 @@ def contestants(net: Network, x: np.ndarray, target: int) -> dict[str, tuple[Con
         ],
     )
     found["occlusion"] = (
-        lambda: [cs.occlusion(net, one, target, SIZE, SIZE) for one in x],
+        lambda: [cs.occlusion(net, one, target, SIZE, SIZE, algorithm=algorithm) for one in x],
         [
             lambda s=s: covering.attribute(leaf.detach(), target=target, perturbations_per_eval=s, **windows)
             for s in sizes
@@ -128,6 +130,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--views", default="")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--algorithm", default="direct", help="of our convolutions: direct, auto or winograd")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     import torch
@@ -139,7 +142,7 @@ def main() -> None:
     net = cs.load(options.model)
     x = np.random.default_rng(0).normal(0, 50, (options.batch, *net.input_shape)).astype(np.float32)
     ratios = {}
-    for name, (ours, theirs) in contestants(net, x, 281).items():
+    for name, (ours, theirs) in contestants(net, x, 281, options.algorithm).items():
         if options.views and name not in options.views.split(","):
             continue
         seconds(ours)  # not counted

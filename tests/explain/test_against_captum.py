@@ -8,6 +8,7 @@ many terms comes within rounding of 0, which the seeds here do not meet.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,18 @@ import pytest
 import convscope as cs
 from convscope.explain import attributions, class_maps
 from convscope.explain.deconvolution import projections
-from convscope.network import Network
+from convscope.explain.patches import up_to
+from convscope.network import Network, scores_of
 from view_networks import branched, image
 
 torch = pytest.importorskip("torch")
 attr = pytest.importorskip("captum.attr")
 
 CLOSE = 1e-9
+
+
+def _key(name: str) -> str:
+    return name.replace(".", "_")
 
 
 class OwnModules(torch.nn.Module):  # type: ignore[misc]
@@ -33,17 +39,16 @@ class OwnModules(torch.nn.Module):  # type: ignore[misc]
         self.net, self.twin = net, cs.to_torch(net)
         kinds = {name: node.layer.kind for name, node in net.nodes.items()}
         self.relus = torch.nn.ModuleDict(
-            {name.replace(".", "_"): torch.nn.ReLU() for name, kind in kinds.items() if kind == "ReLU"}
+            {_key(name): torch.nn.ReLU() for name, kind in kinds.items() if kind == "ReLU"}
         )
-        self.marks = torch.nn.ModuleDict({name.replace(".", "_"): torch.nn.Identity() for name in kinds})
+        self.marks = torch.nn.ModuleDict({_key(name): torch.nn.Identity() for name in kinds})
 
     def forward(self, x: Any) -> Any:
         made = {self.net.input_name: x}
-        steps = dict(self.twin.named_children())
         for name, node in self.net.nodes.items():
             inputs = [made[source] for source in node.inputs]
-            step = self.relus[name] if name in self.relus else steps[name]
-            made[name] = self.marks[name](step(*inputs))
+            step = self.relus[_key(name)] if _key(name) in self.relus else self.twin.get_submodule(name)
+            made[name] = self.marks[_key(name)](step(*inputs))
         return made[self.net.outputs[0]]
 
 
@@ -158,3 +163,27 @@ def test_occlusion(pair: Any, size: Any, stride: Any) -> None:
         leaf[:1], (3, *sizes), strides=(3, *strides), baselines=0.3, target=4
     )
     check(np.broadcast_to(view.drop, (3, 24, 24)), judge[0])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Setting backward hooks on ReLU")
+@pytest.mark.parametrize("file", ["squeezenet_v1.1.onnx", "bvlc_googlenet.onnx"])
+def test_trained_networks(file: str, shared_data: Path) -> None:
+    """In float64 all pixels; in float32 a gate may flip, and then what it feeds differs: few pixels do."""
+    torch.set_num_threads(1)
+    net = cs.load(shared_data / "models" / file)
+    net = up_to(net, (scores_of(net, "test")[0],))
+    x = np.random.default_rng(0).normal(0, 50, (1, *net.input_shape))
+    for dtype in (np.float64, np.float32):
+        own, module = net.astype(dtype), OwnModules(net.astype(dtype)).eval()
+        flat, leaf = torch.nn.Sequential(module, torch.nn.Flatten()), torch.tensor(x.astype(dtype))
+        leaf.requires_grad_()
+        judged = {
+            "gradient": attr.Saliency(flat).attribute(leaf, target=281, abs=False),
+            "guided": attr.GuidedBackprop(flat).attribute(leaf, target=281),
+        }
+        for method, judge in judged.items():
+            ours, theirs = attributions(own, x.astype(dtype), 281, method), judge.detach().numpy()
+            differ = np.abs(ours - theirs) > (CLOSE if dtype is np.float64 else 1e-4) * np.abs(theirs).max()
+            print(file, np.dtype(dtype), method, f"{differ.mean():.3%} of the pixels differ")
+            assert differ.mean() <= (0 if dtype is np.float64 else 0.05)

@@ -22,6 +22,7 @@ from convscope.explain.target import Target, find_targets, node_of, seed_of, val
 from convscope.layers import Context, Conv2d
 from convscope.network import Activations, Network
 from convscope.network.input import as_batch
+from convscope.ops.memory import empty_channels_last
 
 __all__ = ["METHODS", "Attribution", "Settings", "attribution", "attributions"]
 
@@ -154,10 +155,14 @@ def _integrated(net: Network, x: Array, targets: list[Target], settings: Setting
     for image, target in enumerate(targets):
         # the first convolution of a point on the way is a point on the way between the convolutions
         begin, end = front(np.stack([start, x[image]]))
+        way = end - begin
 
-        def points(steps: range, begin: Array = begin, end: Array = end) -> Array:
-            share = places[steps.start : steps.stop].astype(x.dtype)[:, None, None, None]
-            return np.asarray(begin + share * (end - begin))
+        def points(steps: range, begin: Array = begin, way: Array = way) -> Array:
+            batch = empty_channels_last((len(steps), *way.shape), way.dtype)
+            for row, step in zip(batch, steps, strict=True):
+                np.multiply(way, way.dtype.type(places[step]), out=row)
+                row += begin
+            return batch
 
         mean = _mean_gradient(front.rest, points, weights, target, settings)
         arrays[image] = (x[image] - start) * front.back(mean, x.shape[1:])
@@ -186,14 +191,17 @@ def _mean_gradient(
     net: Network, inputs: Callable[[range], Array], weights: Array, target: Target, settings: Settings
 ) -> Array:
     """Add up weight * gradient over many inputs, a few at a time."""
-    total, size = np.zeros(1), chunk_size(net)
+    total, size = None, chunk_size(net)
     for first in range(0, len(weights), size):
         steps = range(first, min(first + size, len(weights)))
         x = inputs(steps)
         run = net.run(x, keep="gradients", algorithm=settings.algorithm)
         grads = _back(net, run, [target] * len(steps), x)
-        total = total + np.tensordot(weights[steps.start : steps.stop], grads, 1)
-    return total.astype(net.dtype)
+        # one image at a time, in the gradients' own order of memory and dtype: as fast as memory allows
+        total = np.zeros_like(grads[0]) if total is None else total
+        for step, grad in zip(steps, grads, strict=True):
+            total += np.multiply(grad, grad.dtype.type(weights[step]))
+    return np.asarray(total)
 
 
 class Front:

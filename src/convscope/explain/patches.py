@@ -130,7 +130,7 @@ def top_patches(
     k: int = 9,
     *,
     per_image: int = 1,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     state: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> TopPatches | PatchTables:
@@ -151,8 +151,9 @@ def top_patches(
         Responses of each channel.
     per_image : int
         How many of them may come from one image.
-    batch_size : int
-        It changes time and memory, not the result.
+    batch_size : int, optional
+        It changes time and memory, not the result. Without it as many as need 8 MB, about what caches
+        hold, and at most 512.
     state : path, optional
         Where to keep what was found so far: about every ten seconds and at an interruption it is written,
         and a call with the same network, nodes and images goes on from there.
@@ -178,19 +179,17 @@ def top_patches(
     """
     source = as_images(net, images, "top_patches")
     names = _nodes(net, node)
-    k, per_image, batch_size = (
-        _count(name, value)
-        for name, value in (("k", k), ("per_image", per_image), ("batch_size", batch_size))
-    )
+    k, per_image = _count("k", k), _count("per_image", per_image)
     cut = up_to(net, names)
     shape = source.one(0).shape
     channels = {name: size[1] for name, size in cut.shapes(shape).items() if name in names}
+    size = _batch_size(cut, names) if batch_size is None else _count("batch_size", batch_size)
     kept = PatchState(state, net, names, k, per_image, source)
     # one tuple, replaced as a whole: an interruption never sees half a batch
     done = kept.restore({name: Strongest(channels[name], k, per_image) for name in names})
     try:
         rest = np.arange(done[1], len(source))
-        for x in source.batches(batch_size, rest) if len(rest) else ():
+        for x in source.batches(size, rest) if len(rest) else ():
             run = cut.run(x, keep=names)
             seen = done[1] + len(x)
             done = {name: one.joined(run[name], done[1]) for name, one in done[0].items()}, seen
@@ -270,6 +269,12 @@ def _cut(image: Array, box: Sequence[int], beyond: float) -> Array:
         :, rows, columns
     ]
     return patch
+
+
+def _batch_size(cut: Network, names: tuple[str, ...], memory: int = 1 << 23) -> int:
+    shapes = cut.shapes()
+    each = sum(int(np.prod(shapes[name][1:])) for name in names) * cut.dtype.itemsize
+    return max(1, min(512, memory // each))
 
 
 def _count(name: str, value: Any) -> int:

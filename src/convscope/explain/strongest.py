@@ -54,30 +54,47 @@ class Strongest:
         maps = maps if maps.ndim == 4 else maps[:, :, None, None]
         largest = _largest(maps)
         # nearly no image has anything to say after the first few: only those are looked at
-        for image, channel in np.argwhere(largest > self.values[:, -1]):
-            result._take(maps[image, channel], int(channel), first + int(image))
+        images, channels = np.nonzero(largest > self.values[:, -1])
+        if len(images):
+            result._merge(self._candidates(maps, largest, images, channels), maps, first)
         return result
 
-    def _take(self, cells: Array, channel: int, image: int) -> None:
-        """Merge the best cells of one map."""
-        flat = cells.ravel()
+    def _candidates(
+        self, maps: Array, largest: Array, images: Array, channels: Array
+    ) -> tuple[Array, Array, Array, Array]:
+        """List channel, value, image and cell of what may enter; a cell of -1 is still to be looked for."""
         if self.per_image == 1:
-            best = np.array([np.nanargmax(flat)])
-        else:
-            best = np.argsort(-np.where(np.isnan(flat), -np.inf, flat), kind="stable")[: self.per_image]
-        best = best[flat[best] > self.values[channel, -1]]
-        if not len(best):
-            return
-        values = np.concatenate([self.values[channel], flat[best]])
-        order = np.argsort(-values, kind="stable")[: self.values.shape[1]]
-        rows, columns = np.divmod(best, cells.shape[1])
-        for held, new in (
-            (self.image, np.full(len(best), image)),
-            (self.row, rows),
-            (self.column, columns),
-        ):
-            held[channel] = np.concatenate([held[channel], new])[order]
-        self.values[channel] = values[order]
+            return channels, largest[images, channels], images, np.full(len(images), -1)
+        cells = [
+            np.argsort(-np.where(np.isnan(flat), -np.inf, flat), kind="stable")[: self.per_image]
+            for flat in (maps[i, c].ravel() for i, c in zip(images, channels, strict=True))
+        ]
+        times = [len(one) for one in cells]
+        images, channels, cell = np.repeat(images, times), np.repeat(channels, times), np.concatenate(cells)
+        rows, columns = np.divmod(cell, maps.shape[3])
+        values = maps[images, channels, rows, columns]
+        known = ~np.isnan(values)
+        return channels[known], values[known], images[known], cell[known]
+
+    def _merge(self, found: tuple[Array, Array, Array, Array], maps: Array, first: int) -> None:
+        """Sort what is held and the candidates together, and keep the k largest of each channel."""
+        channels, values, images, cells = found
+        touched, k, width = np.unique(channels), self.values.shape[1], maps.shape[3]
+        held = self.row[touched] * width + self.column[touched]
+        channel = np.concatenate([np.repeat(touched, k), channels])
+        value = np.concatenate([self.values[touched].ravel(), values])
+        image = np.concatenate([self.image[touched].ravel(), images + first])
+        cell = np.concatenate([held.ravel(), cells])
+        order = np.lexsort((-value, channel))  # stable: of equal values the earlier one stays ahead
+        begins = np.searchsorted(channel[order], touched)
+        best = order[begins[:, None] + np.arange(k)]
+        chosen = cell[best]
+        for at in np.argwhere(chosen < 0):
+            index = best[tuple(at)]
+            one = maps[image[index] - first, channel[index]]
+            chosen[tuple(at)] = 0 if one.size == 1 else np.nanargmax(one)
+        self.values[touched], self.image[touched] = value[best], image[best]
+        self.row[touched], self.column[touched] = np.divmod(chosen, width)
 
 
 def _largest(maps: Array) -> Array:
