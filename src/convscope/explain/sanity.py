@@ -131,10 +131,11 @@ def _verdict(stages: list[SanityStage]) -> tuple[bool, str]:
         return False, "No layer with weights lies before it: it depends on nothing that was learned."
     rank = float(np.mean([stage.rank for stage in stages]))
     depends = rank <= MOST_ALIKE
+    text = f"{round(rank, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0: no minus before 0
     rank = round(rank, 2) + 0.0  # no minus before a zero
     return depends, (
         f"It {'depends' if depends else 'does not depend'} on what was learned: over the cascade its "
-        f"rank correlation with the view before is {rank:.2f} on average (1 is the same, 0 unlike; the "
+        f"rank correlation with the view before is {text} on average (1 is the same, 0 unlike; the "
         f"limit is {MOST_ALIKE})."
     )
 

@@ -24,18 +24,17 @@ _OTHER = "#7f7f7f"
 @draws("Occlusion", alt=str)
 def occlusion_figure(result: Occlusion) -> Any:
     """Draw the image with the square, the score, the strongest map's sum and the answer."""
-    extent = _extent(result)
     panels = [
         Panel("the image, and the square's size", lambda ax: _with_square(ax, result)),
-        Panel("score with the square there", lambda ax: heat_map(ax, result.score, extent, "score"), 0.75),
+        Panel("score with the square there", lambda ax: _heat(ax, result, result.score, "score"), 0.75),
     ]
     if result.strongest is not None:
         strongest = result.strongest
         panels.append(
-            Panel(f"sum of {result.map}", lambda ax: heat_map(ax, strongest, extent, "sum of the map"), 0.75)
+            Panel(f"sum of {result.map}", lambda ax: _heat(ax, result, strongest, "sum of the map"), 0.75)
         )
     if result.likely is not None:
-        panels.append(Panel("the answer with the square there", lambda ax: _answers(ax, result, extent), 2.2))
+        panels.append(Panel("the answer with the square there", lambda ax: _answers(ax, result), 2.2))
     caption = [
         (
             f"Each cell stands where the middle of a square of {_times(result.size)} pixels, filled with "
@@ -71,7 +70,21 @@ def _with_square(ax: Any, result: Occlusion) -> None:
     ax.set_xlabel("where the score is lowest", fontsize=8, color=INK["muted"], labelpad=2)
 
 
-def _answers(ax: Any, result: Occlusion, extent: tuple[float, float, float, float]) -> None:
+def _heat(ax: Any, result: Occlusion, values: Any, label: str) -> None:
+    heat_map(ax, values, _extent(result), label)
+    _as_the_image(ax, result)
+
+
+def _as_the_image(ax: Any, result: Occlusion) -> None:
+    """Let a map lie where the image does: beyond the first and last middles there are no values."""
+    height, width = result.drop.shape
+    ax.set_xlim(0, width)
+    ax.set_ylim(height, 0)
+    for side in ax.spines.values():
+        side.set_color(INK["line"])
+
+
+def _answers(ax: Any, result: Occlusion) -> None:
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 
@@ -81,7 +94,8 @@ def _answers(ax: Any, result: Occlusion, extent: tuple[float, float, float, floa
     colours = {index: _CLASSES[min(i, len(_CLASSES) - 1)] for i, index in enumerate(order)}
     colours.update(dict.fromkeys(order[len(_CLASSES) :], _OTHER))
     picture = np.array([[to_rgb(colours[int(i)]) for i in row] for row in result.likely])
-    ax.imshow(picture, interpolation="nearest", extent=extent)
+    ax.imshow(picture, interpolation="nearest", extent=_extent(result))
+    _as_the_image(ax, result)
     ax.set_xticks([])
     ax.set_yticks([])
     shown = order[: len(_CLASSES)]

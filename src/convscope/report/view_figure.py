@@ -190,6 +190,7 @@ def _draw_sanity(figure: Any, sanity: Sanity, width: float, height: float, top: 
         )
         show(ax, values, clipped_limit(values)[0])
         done = sum(len(stage.layers) for stage in sanity.stages[:index])
-        rank = "" if index == 0 else f"{sanity.stages[index - 1].rank:.2f}".replace("-", "−")
+        value = round(sanity.stages[index - 1].rank, 2) + 0.0 if index else 0.0  # + 0.0: no minus before 0
+        rank = f"{value:.2f}".replace("-", "−")
         text = "as learned" if index == 0 else f"{done} random\nr = {rank}"
         ax.set_xlabel(text, fontsize=7.5, color=INK["muted"], labelpad=2)
