@@ -51,7 +51,7 @@ def _description(path: Path) -> None:
     from convscope.formats.description import apply, said_in
     from convscope.models import small_cnn
 
-    apply(small_cnn(input_shape=(3, 8, 8)), said_in(path), path)
+    apply(small_cnn(input_shape=(3, 8, 8), num_classes=2), said_in(path), path)
 
 
 def _network(path: Path) -> None:

@@ -53,7 +53,9 @@ def test_a_feature_s_numbers_are_those_of_its_responses(net: Network, found: Fam
     learn, held = cs.data.digits().split(1 / 3, seed=SEED)
     for feature in (found.features[0], found.features[-1]):
         known, familiar, strange = (
-            net.run(np.ascontiguousarray(x))[feature.node][:, feature.channel].max(axis=(1, 2))
+            net.run(np.ascontiguousarray(x), algorithm="direct")[feature.node][:, feature.channel].max(
+                axis=(1, 2)
+            )
             for x in (learn.x, held.x, 1 - held.x)
         )
         level = np.quantile(known, 0.95)
