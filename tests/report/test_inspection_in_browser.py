@@ -87,7 +87,8 @@ def test_axe_finds_no_fault(browser: Browser, report: Callable[[str], Path], nam
         ("bvlc_googlenet", "10 Gabor filters, 9 colour contrasts", "33 %"),
         ("squeezenet_v1.1", "16 edge detectors", "57 %"),
         ("tiny_vgg", "10 filters like noise", "100 %"),
-        ("lenet_mnist_caffe", "9 mixtures", "%"),
+        # one of its filters stands at the very level of chance: their number may differ between machines
+        ("lenet_mnist_caffe", "mixtures of several patterns", "%"),
     ],
 )
 def test_the_first_screen_names_families_and_the_dominant_finding(
