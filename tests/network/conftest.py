@@ -14,3 +14,10 @@ def core(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of the core that computes during the test."""
     with forced_core(request.param):
         yield request.param
+
+
+@pytest.fixture
+def native_core() -> Iterator[None]:
+    """The compiled core computes: the other one makes arrays in between, NumPy's."""
+    with forced_core("native"):
+        yield

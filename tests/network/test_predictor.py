@@ -240,9 +240,8 @@ def test_a_network_that_gives_its_input_gives_a_copy() -> None:
     assert not np.shares_memory(x, y)
 
 
-def test_the_second_prediction_allocates_nothing_large(core: str) -> None:
-    if core == "reference":
-        pytest.skip("NumPy makes arrays in between")
+@pytest.mark.usefixtures("native_core")
+def test_the_second_prediction_allocates_nothing_large() -> None:
     net = cs.models.resnet18("cifar").fused()
     x = images(net, 4)
     net.predict(x)

@@ -63,10 +63,9 @@ def addresses(arrays) -> dict[str, int]:
 @pytest.mark.parametrize(
     "make", [mixed, lambda: resnet18("cifar"), lenet5], ids=["mixed", "resnet18", "lenet5"]
 )
-def test_after_the_first_step_nothing_large_is_allocated(make, core: str) -> None:
+@pytest.mark.usefixtures("native_core")
+def test_after_the_first_step_nothing_large_is_allocated(make) -> None:
     net, workspace = make(), Workspace()
-    if core == "reference":
-        pytest.skip("NumPy makes arrays in between")
     count = 2 if len(net.nodes) > 20 else 8
     x = np.random.default_rng(0).standard_normal((count, *net.input_shape)).astype(np.float32)
     first, first_grads = step(net, x, workspace)
