@@ -30,7 +30,7 @@ def demo(
     seed: Annotated[
         int, typer.Option(help="Fixes the split, the first weights and the order of the images.", min=0)
     ] = 0,
-    epochs: Annotated[int, typer.Option(help="How often all training digits are seen.", min=1)] = 20,
+    epochs: Annotated[int, typer.Option(help="How often all training digits are seen.", min=1)] = 24,
 ) -> None:
     """Train a small network on 1,797 real scanned digits and show what its convolutions learned.
 
@@ -105,11 +105,11 @@ def _train(seed: int, epochs: int) -> _Run:
             train,
             validation=test,
             epochs=epochs,
-            batch_size=16,
+            batch_size=32,
             # twelve hundred digits are few: weight decay keeps the network from learning them by heart
             optimizer=SGD(0.1, momentum=0.9, weight_decay=1e-2),
             seed=seed,
-            schedule=Cosine(),
+            schedule=Cosine(warmup=2),
             on_batch=progress.batch,
             on_epoch=progress.epoch,
         )
