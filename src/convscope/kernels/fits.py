@@ -143,27 +143,31 @@ def refine(
     basis = model.basis(x, y, parameters)
     amplitudes, explained = project(basis, columns)
     damping = np.full(columns.shape[1], 1e-2, np.float32)
-    for _ in range(steps):
-        step = _gauss_newton(model, x, y, columns, parameters, basis, amplitudes, damping)
-        trial = _kept(np.add(parameters, step, out=step), lower, upper)
+    for step in range(steps):
+        change = _gauss_newton(model, x, y, columns, parameters, basis, amplitudes, damping)
+        trial = _kept(np.add(parameters, change, out=change), lower, upper)
         trial_basis = model.basis(x, y, trial)
         trial_amplitudes, trial_explained = project(trial_basis, columns)
-        better = trial_explained > explained
-        np.copyto(parameters, trial, where=better)
-        np.copyto(amplitudes, trial_amplitudes, where=better)
-        np.copyto(explained, trial_explained, where=better)
-        for old, new in zip(basis, trial_basis, strict=True):
-            np.copyto(old, new, where=better)
-        damping *= np.where(better, np.float32(0.3), np.float32(10.0))
+        worse = np.flatnonzero(trial_explained <= explained)
+        damping *= np.float32(0.3)
+        damping[worse] *= np.float32(10 / 0.3)
+        # few steps are not taken, so what was before is put back where they are
+        np.maximum(explained, trial_explained, out=explained)
+        trial[:, worse] = parameters[:, worse]
+        trial_amplitudes[:, worse] = amplitudes[:, worse]
+        if step < steps - 1:  # the last one's basis is not asked for
+            for old, new in zip(basis, trial_basis, strict=True):
+                new[:, worse] = old[:, worse]
+        parameters, amplitudes, basis = trial, trial_amplitudes, trial_basis
     return explained, parameters, amplitudes
 
 
 def project(basis: list[Array], columns: Array) -> tuple[Array, Array]:
     """Solve for the amplitudes of each column; give them (q, N) and the energy they explain (N,)."""
-    gram = [[_dot(a, b) for b in basis[: i + 1]] for i, a in enumerate(basis)]
-    right = [_dot(a, columns) for a in basis]
-    solution = np.stack(_solve(gram, right, np.float32(1e-6)))
-    return solution, _combined(solution, right)
+    right = _dots(basis, columns)
+    solution = _solve(_gram(basis), right.copy(), np.float32(1e-6))
+    right *= solution
+    return solution, right.sum(0)
 
 
 def _kept(values: Array, lower: Array | float, upper: Array | float) -> Array:
@@ -191,55 +195,49 @@ def _gauss_newton(
     damping: Array,
 ) -> Array:
     """One step of the non-linear parameters, shape (P, N)."""
-    value = _combined(amplitudes, basis)
-    residual = columns - value
-    delta = np.float32(2e-3)
-    jacobian = list(basis)
-    for i in range(len(parameters)):
-        moved = parameters.copy()
-        moved[i] += delta
-        shifted = model.basis(x, y, moved)
-        change = _combined(amplitudes, shifted)
-        change -= value
-        change /= delta
-        jacobian.append(change)
-    gram = [[_dot(a, b) for b in jacobian[: i + 1]] for i, a in enumerate(jacobian)]
-    for i, row in enumerate(gram):
-        row[i] = row[i] * (1 + damping)
-    solution = _solve(gram, [_dot(a, residual) for a in jacobian], np.float32(1e-6))
-    step = np.stack(solution[len(basis) :])
-    return _kept(step, -0.5, 0.5)
+    residual = columns - _combined(amplitudes, basis)
+    jacobian = basis + model.slopes(x, y, parameters, amplitudes)
+    gram = _gram(jacobian)
+    for i in range(len(jacobian)):
+        gram[i, i] *= 1 + damping
+    solution = _solve(gram, _dots(jacobian, residual), np.float32(1e-6))
+    return _kept(solution[len(basis) :], -0.5, 0.5)
 
 
-def _dot(a: Array, b: Array) -> Array:
-    return np.asarray(np.einsum("dn,dn->n", a, b))
+def _dots(arrays: list[Array], other: Array) -> Array:
+    """Sums over the pixels of each array (D, N) times another, shape (k, N)."""
+    found = np.empty((len(arrays), other.shape[1]), other.dtype)
+    for array, row in zip(arrays, found, strict=True):
+        np.einsum("dn,dn->n", array, other, out=row)
+    return found
 
 
-def _solve(gram: list[list[Array]], right: list[Array], ridge: np.float32) -> list[Array]:
-    """Cholesky of many small systems at once; `gram` holds lower triangles of (N,) arrays."""
-    k = len(right)
-    factor: list[list[Array]] = [[] for _ in range(k)]
-    scale = [g[i] for i, g in enumerate(gram)]
+def _gram(arrays: list[Array]) -> Array:
+    """Sums over the pixels of each pair of arrays (D, N), shape (k, k, N): the lower triangle."""
+    k = len(arrays)
+    found = np.empty((k, k, arrays[0].shape[1]), arrays[0].dtype)
     for i in range(k):
         for j in range(i + 1):
-            value = gram[i][j].copy()
-            for m in range(j):
-                value -= factor[i][m] * factor[j][m]
-            if i == j:
-                value = np.sqrt(np.maximum(value, ridge * scale[i] + np.float32(1e-12)))
-            else:
-                value /= factor[j][j]
-            factor[i].append(value)
-    forward: list[Array] = []
+            np.einsum("dn,dn->n", arrays[i], arrays[j], out=found[i, j])
+    return found
+
+
+def _solve(gram: Array, right: Array, ridge: np.float32) -> Array:
+    """Cholesky of many small systems at once: (k, k, N) and (k, N) give (k, N), over `right`.
+
+    A pivot is at least `ridge` of its diagonal: parameters that change nothing stay where they are.
+    """
+    k = len(right)
+    pivots = [ridge * gram[i, i] + np.float32(1e-12) for i in range(k)]
     for i in range(k):
-        value = right[i].copy()
-        for m in range(i):
-            value -= factor[i][m] * forward[m]
-        forward.append(value / factor[i][i])
-    solution = forward
+        pivot = np.sqrt(np.maximum(gram[i, i], pivots[i], out=pivots[i]), out=pivots[i])
+        right[i] /= pivot
+        below = gram[i + 1 :, i]
+        below /= pivot
+        right[i + 1 :] -= below * right[i]
+        for m in range(i + 1, k):  # of the symmetric rest the lower triangle
+            gram[m, i + 1 : m + 1] -= below[: m - i] * gram[m, i]
     for i in reversed(range(k)):
-        value = forward[i]
-        for m in range(i + 1, k):
-            value = value - factor[m][i] * solution[m]
-        solution[i] = value / factor[i][i]
-    return solution
+        right[i] /= pivots[i]
+        right[:i] -= gram[i, :i] * right[i]
+    return right

@@ -179,14 +179,11 @@ def _orientations(columns: dict[str, Array]) -> Array:
 def _coverage(columns: dict[str, Array]) -> Array:
     angle, peak = _column(columns, "orientation"), _column(columns, "peak_frequency")
     grid = np.zeros((5, 12))
-    for a, f in zip(angle, peak, strict=True):
-        if np.isnan(f):
-            continue
-        band = int(np.searchsorted([1 / 16, 1 / 8, 1 / 4, 3 / 8], f, side="right"))
-        if np.isnan(a):
-            grid[band] += 1 / 12
-        else:
-            grid[band, round(a / 15) % 12] += 1
+    band = np.searchsorted([1 / 16, 1 / 8, 1 / 4, 3 / 8], peak, side="right")
+    known, turned = np.isfinite(peak), np.isfinite(angle)
+    striped = known & turned
+    np.add.at(grid, (band[striped], np.rint(angle[striped] / 15).astype(int) % 12), 1)
+    grid += np.bincount(band[known & ~turned], minlength=5)[:, None] / 12
     return grid
 
 

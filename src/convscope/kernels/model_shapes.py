@@ -13,6 +13,8 @@ from convscope.kernels.grid import Array
 
 __all__ = [
     "Basis",
+    "across",
+    "bell",
     "blob",
     "embossed",
     "embossed_pixel",
@@ -22,6 +24,7 @@ __all__ = [
     "gradient",
     "hermite",
     "laplacian",
+    "round_bell",
     "saddle",
     "sharpen",
     "two_blobs",
@@ -33,18 +36,19 @@ Basis = Callable[[Array, Array, Array], list[Array]]
 
 def blob(x: Array, y: Array, p: Array) -> list[Array]:
     """exp(-r^2 / 2 s^2); parameters log s, cx, cy."""
-    return [_round(x, y, p)[2]]
+    return [round_bell(x, y, p)[2]]
 
 
-def _round(x: Array, y: Array, p: Array) -> tuple[Array, Array, Array]:
+def round_bell(x: Array, y: Array, p: Array) -> tuple[Array, Array, Array]:
+    """Give s and t, the distances from the centre in units of sigma, and `bell` of them."""
     inverse = np.exp(-p[0])
     s, t = x - p[1], y - p[2]
     s *= inverse
     t *= inverse
-    return s, t, _bell(s, t.copy())
+    return s, t, bell(s, t.copy())
 
 
-def _bell(s: Array, t: Array) -> Array:
+def bell(s: Array, t: Array) -> Array:
     """exp(-(s^2 + t^2) / 2), written over `t`: the arrays are many, and each new one costs memory traffic."""
     t *= t
     t += s * s
@@ -52,8 +56,8 @@ def _bell(s: Array, t: Array) -> Array:
     return np.exp(t, out=t)
 
 
-def _across(x: Array, y: Array, p: Array) -> tuple[Array, Array]:
-    """Give u / su and the elongated envelope; parameters log su, log sv, phi, cx, cy."""
+def across(x: Array, y: Array, p: Array) -> tuple[Array, Array]:
+    """Give s = u / su and t = v / sv, across and along stripes; parameters log su, log sv, phi, cx, cy."""
     cos, sin = np.cos(p[2]), np.sin(p[2])
     dx, dy = x - p[3], y - p[4]
     s, t = dx * cos, dy * cos
@@ -61,14 +65,15 @@ def _across(x: Array, y: Array, p: Array) -> tuple[Array, Array]:
     t -= np.multiply(dx, sin, out=dx)
     s *= np.exp(-p[0])
     t *= np.exp(-p[1])
-    return s, _bell(s, t)
+    return s, t
 
 
 def hermite(order: int) -> Basis:
     """d^n/du^n of an elongated Gaussian, up to its sign: positive towards phi or in the middle."""
 
     def basis(x: Array, y: Array, p: Array) -> list[Array]:
-        s, envelope = _across(x, y, p)
+        s, t = across(x, y, p)
+        envelope = bell(s, t)
         if order == 0:
             return [envelope]
         if order == 1:
@@ -99,7 +104,7 @@ def even_round(order: int) -> Basis:
 
 def gradient(x: Array, y: Array, p: Array) -> list[Array]:
     """Both first derivatives of a round Gaussian: any angle is a linear combination."""
-    s, t, envelope = _round(x, y, p)
+    s, t, envelope = round_bell(x, y, p)
     return [s * envelope, t * envelope]
 
 
@@ -123,27 +128,27 @@ def _middle(x: Array, y: Array) -> Array:
 
 def laplacian(x: Array, y: Array, p: Array) -> list[Array]:
     """Minus the Laplacian of a Gaussian; parameters log s, cx, cy."""
-    s, t, envelope = _round(x, y, p)
+    s, t, envelope = round_bell(x, y, p)
     return [(2 - s * s - t * t) * envelope]
 
 
 def saddle(x: Array, y: Array, p: Array) -> list[Array]:
     """d2/dxdy and its turn by 45 degrees: any angle is a linear combination."""
-    s, t, envelope = _round(x, y, p)
+    s, t, envelope = round_bell(x, y, p)
     return [s * t * envelope, 0.5 * (s * s - t * t) * envelope]
 
 
 def two_blobs(x: Array, y: Array, p: Array) -> list[Array]:
     """A narrow minus a wide Gaussian of equal sums; parameters log s, log ratio, cx, cy."""
-    narrow = _round(x, y, p[[0, 2, 3]])[2]
-    wide = _round(x, y, np.stack([p[0] + p[1], p[2], p[3]]))[2]
+    narrow = round_bell(x, y, p[[0, 2, 3]])[2]
+    wide = round_bell(x, y, np.stack([p[0] + p[1], p[2], p[3]]))[2]
     return [narrow / narrow.sum(0) - wide / wide.sum(0)]
 
 
 def sharpen(x: Array, y: Array, p: Array) -> list[Array]:
     """The middle pixel and a blob; parameter log s."""
     centre = np.zeros_like(p[:1])
-    spot = _round(x, y, np.concatenate([p[:1], centre, centre]))[2]
+    spot = round_bell(x, y, np.concatenate([p[:1], centre, centre]))[2]
     return [_middle(x, y) * np.ones_like(spot), spot]
 
 
@@ -156,7 +161,7 @@ def gabor(x: Array, y: Array, p: Array) -> list[Array]:
     v -= np.multiply(dx, sin, out=dx)
     inverse = np.exp(-p[1])
     v *= inverse * np.exp(-p[2])
-    envelope = _bell(np.multiply(u, inverse, out=dy), v)
+    envelope = bell(np.multiply(u, inverse, out=dy), v)
     u *= np.float32(2 * np.pi) * np.exp(-p[0])
     even, odd = np.cos(u, out=dx), np.sin(u, out=u)
     even *= envelope

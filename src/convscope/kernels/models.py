@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from convscope.kernels import model_shapes as shapes
+from convscope.kernels import model_slopes as slopes
 from convscope.kernels import model_starts as starts
 from convscope.kernels.grid import Array, Grid
 from convscope.kernels.model_shapes import Basis
+from convscope.kernels.model_slopes import Slopes
 
 __all__ = ["Model", "models_for"]
 
@@ -41,6 +43,8 @@ class Model:
         Order of the derivative, where the model is one.
     basis : callable
         (x, y, parameters) -> one (D, N) array per amplitude.
+    slopes : callable
+        (x, y, parameters, amplitudes) -> one (D, N) array per parameter: how the model changes with it.
     start : ndarray of shape (P, M)
         The coarse grid of parameters.
     lower, upper : ndarray of shape (P,)
@@ -54,6 +58,7 @@ class Model:
     amplitudes: int
     order: int | None
     basis: Basis = field(repr=False)
+    slopes: Slopes = field(repr=False)
     start: Array = field(repr=False)
     lower: Array = field(repr=False)
     upper: Array = field(repr=False)
@@ -93,11 +98,11 @@ def _make(
     parameters: str,
     amplitudes: int,
     order: int | None,
-    basis: Basis,
+    form: tuple[Basis, Slopes],
     start: Array,
     limits: tuple[Array, Array],
 ) -> Model:
-    return Model(name, shape, family, tuple(parameters.split()), amplitudes, order, basis, start, *limits)
+    return Model(name, shape, family, tuple(parameters.split()), amplitudes, order, *form, start, *limits)
 
 
 def _round_models(grid: Grid) -> list[Model]:
@@ -112,24 +117,26 @@ def _round_models(grid: Grid) -> list[Model]:
     small, big = log(0.3), log(2 * flat)
     top = float(mexican.max()) + 0.15
     return [
-        _make("gaussian-0", "gaussian-0", "smoothing", "sigma cx cy", 1, 0, shapes.blob,
+        _make("gaussian-0", "gaussian-0", "smoothing", "sigma cx cy", 1, 0, (shapes.blob, slopes.blob),
               starts.with_centres(grid, wide, np.exp(wide[0])), _limits(grid, (log(0.42), big), *centre)),
-        _make("gaussian-1", "gaussian-1", "edge", "sigma cx cy", 2, 1, shapes.gradient,
+        _make("gaussian-1", "gaussian-1", "edge", "sigma cx cy", 2, 1, (shapes.gradient, slopes.gradient),
               starts.with_centres(grid, wide, np.exp(wide[0])), _limits(grid, (small, big), *centre)),
-        _make("emboss", "emboss", "edge", "sigma", 3, 1, shapes.embossed, wide.astype(np.float32),
-              _limits(grid, (small, big))),
-        _make("emboss-pixel", "emboss", "edge", "sigma", 3, 1, shapes.embossed_pixel, wide.astype(np.float32),
-              _limits(grid, (small, big))),
-        _make("log", "log", "centre-surround", "sigma cx cy", 1, 2, shapes.laplacian,
+        _make("emboss", "emboss", "edge", "sigma", 3, 1, (shapes.embossed, slopes.embossed),
+              wide.astype(np.float32), _limits(grid, (small, big))),
+        _make("emboss-pixel", "emboss", "edge", "sigma", 3, 1,
+              (shapes.embossed_pixel, slopes.embossed),
+              wide.astype(np.float32), _limits(grid, (small, big))),
+        _make("log", "log", "centre-surround", "sigma cx cy", 1, 2, (shapes.laplacian, slopes.laplacian),
               starts.with_centres(grid, mexican, np.exp(mexican[0])),
               _limits(grid, (log(0.42), top), *centre)),
-        _make("dog", "dog", "centre-surround", "sigma ratio cx cy", 1, 2, shapes.two_blobs,
+        _make("dog", "dog", "centre-surround", "sigma ratio cx cy", 1, 2,
+              (shapes.two_blobs, slopes.two_blobs),
               starts.with_centres(grid, pair, np.exp(pair[0])),
               _limits(grid, (log(0.25), log(max(0.6, 0.6 * h))), (log(1.1), log(8)), *centre)),
-        _make("saddle", "saddle", "saddle", "sigma cx cy", 2, 2, shapes.saddle,
+        _make("saddle", "saddle", "saddle", "sigma cx cy", 2, 2, (shapes.saddle, slopes.saddle),
               starts.with_centres(grid, saddle, np.exp(saddle[0])), _limits(grid, (log(0.4), big), *centre)),
-        _make("sharpen", "sharpen", "sharpening", "sigma", 2, None, shapes.sharpen, sharp.astype(np.float32),
-              _limits(grid, (log(0.3), big))),
+        _make("sharpen", "sharpen", "sharpening", "sigma", 2, None, (shapes.sharpen, slopes.sharpen),
+              sharp.astype(np.float32), _limits(grid, (log(0.3), big))),
     ]  # fmt: skip
 
 
@@ -154,14 +161,15 @@ def _elongated_models(grid: Grid) -> list[Model]:
         limits = _limits(grid, (log(least[0]), top), (log(least[1]), log(4 * flat)), *rest)
         name = f"gaussian-{order}"
         made.append(_make(f"{name}-long", name, family, "sigma_u sigma_v phi cx cy", 1, order,
-                          shapes.hermite(order), start, limits))  # fmt: skip
+                          (shapes.hermite(order), slopes.hermite(order)), start, limits))  # fmt: skip
         if order in (2, 4):
             made.append(_make(f"{name}-long-zero", name, family, "sigma_u sigma_v phi cx cy", 1, order,
-                              shapes.without_mean(shapes.hermite(order)), start, limits))  # fmt: skip
+                              (shapes.without_mean(shapes.hermite(order)),
+                               slopes.without_mean(slopes.hermite(order))), start, limits))  # fmt: skip
         if order >= 2:
             rows = starts.product(starts.scales(low, high, 1.35), starts.angles(angles))
             made.append(_make(f"{name}-round", name, family, "sigma phi cx cy", 1, order,
-                              shapes.even_round(order),
+                              (shapes.even_round(order), slopes.even_round(order)),
                               starts.with_centres(grid, rows, np.exp(rows[0]), order > 2),
                               _limits(grid, (log(0.35), top), *rest)))  # fmt: skip
     return made
@@ -173,8 +181,8 @@ def _gabor_models(grid: Grid) -> list[Model]:
     if e <= 3:
         start = starts.product(starts.scales(2.0, 4.5, 1.3), starts.scales(0.7, 6, 2.0), starts.angles(12))
         limits = _limits(grid, (log(1.41), log(6)), (log(0.6), log(20)), turn)
-        return [_make("gabor", "gabor", "gabor", "wavelength sigma phi", 2, None, shapes.gabor_in_the_middle,
-                      start, limits)]  # fmt: skip
+        return [_make("gabor", "gabor", "gabor", "wavelength sigma phi", 2, None,
+                      (shapes.gabor_in_the_middle, slopes.gabor_in_the_middle), start, limits)]  # fmt: skip
     rows = starts.product(
         starts.scales(2.0, 1.3 * e, 1.3),
         starts.scales(0.9, 0.6 * e, 1.7),
@@ -195,7 +203,7 @@ def _gabor_models(grid: Grid) -> list[Model]:
             "wavelength sigma stretch phi cx cy",
             2,
             None,
-            shapes.gabor,
+            (shapes.gabor, slopes.gabor),
             start,
             limits,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,8 +29,11 @@ class _Row:
         self.columns, self.i = columns, i
 
     def maybe(self, name: str) -> float | None:
-        value = float(self.columns[name][self.i]) if name in self.columns else np.nan
-        return None if np.isnan(value) else value
+        values = self.columns.get(name)
+        if values is None:
+            return None
+        value = float(values[self.i])
+        return None if isnan(value) else value
 
     def number(self, name: str, otherwise: float = 0.0) -> float:
         value = self.maybe(name)

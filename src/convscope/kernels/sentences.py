@@ -216,8 +216,7 @@ def factors(pattern: Array) -> tuple[str, str] | None:
 def _whole(values: Array) -> str | None:
     """Small whole numbers in these proportions, as text, if there are any."""
     present = np.abs(values)[np.abs(values) > 1e-3 * np.abs(values).max()]
-    for multiple in range(1, 17):
-        scaled = values / present.min() * multiple
-        if np.abs(scaled - np.rint(scaled)).max() < 2e-3 and np.abs(scaled).max() < 100:
-            return "[" + " ".join(f"{int(v):d}" for v in np.rint(scaled)) + "]"
-    return None
+    scaled = np.arange(1, 17)[:, None] * (values / present.min())
+    whole = np.rint(scaled)
+    fits = (np.abs(scaled - whole).max(axis=1) < 2e-3) & (np.abs(scaled).max(axis=1) < 100)
+    return "[" + " ".join(f"{int(v):d}" for v in whole[fits.argmax()]) + "]" if fits.any() else None

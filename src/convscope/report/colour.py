@@ -8,6 +8,7 @@ blues of RdBu, and the oranges of PuOr made as dark as those.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def paint(values: Array, limit: float) -> NDArray[np.uint8]:
     [[5, 48, 97], [247, 247, 247], [82, 35, 3]]
     """
     values = np.asarray(values, np.float64)
-    stops = np.array([_rgb(colour) for colour in DIVERGING], np.float64)
+    stops = _stops()
     finite = np.isfinite(values)
     place = (np.clip(np.where(finite, values, 0.0) / limit, -1, 1) + 1) / 2 * (len(stops) - 1)
     lower = np.minimum(place.astype(int), len(stops) - 2)
@@ -144,6 +145,12 @@ def colour_map() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("convscope", DIVERGING)
+
+
+@lru_cache(maxsize=1)
+def _stops() -> NDArray[np.float64]:
+    """The colours of the scale, (n, 3)."""
+    return np.array([_rgb(colour) for colour in DIVERGING], np.float64)
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
