@@ -57,7 +57,7 @@ def torch_twin(net: Network, node: str) -> Any:
 
 
 def contestants(
-    net: Network, x: np.ndarray, target: int, algorithm: str
+    net: Network, x: np.ndarray, target: int, algorithm: str | None
 ) -> dict[str, tuple[Contestant, list[Contestant]]]:
     """Give for each view ours and Captum's, with its sizes of batches."""
     import torch
@@ -83,8 +83,8 @@ def contestants(
         name: lambda name=name: attributions(net, x, target, name, algorithm=algorithm)
         for name in ("gradient", "gradient-x-input", "guided")
     }
-    ours["deconvnet"] = lambda: projections(net, x, target, algorithm)
-    ours["grad-cam"] = lambda: class_maps(net, x, target, node, algorithm=algorithm)
+    ours["deconvnet"] = lambda: projections(net, x, target, algorithm or "direct")
+    ours["grad-cam"] = lambda: class_maps(net, x, target, node, algorithm=algorithm or "direct")
     found: dict[str, tuple[Contestant, list[Contestant]]] = {
         name: (ours[name], [lambda one=one: one.attribute(leaf, target=target)])
         for name, one in captum.items()
@@ -101,7 +101,7 @@ def contestants(
         ],
     )
     found["occlusion"] = (
-        lambda: [cs.occlusion(net, one, target, SIZE, SIZE, algorithm=algorithm) for one in x],
+        lambda: [cs.occlusion(net, one, target, SIZE, SIZE, algorithm=algorithm or "direct") for one in x],
         [
             lambda s=s: covering.attribute(leaf.detach(), target=target, perturbations_per_eval=s, **windows)
             for s in sizes
@@ -111,7 +111,7 @@ def contestants(
 
 
 def _without_softmax(net: Network, score: str) -> Network:
-    from convscope.explain.patches import up_to
+    from convscope.explain.part import up_to
 
     return up_to(net, (score,))
 
@@ -130,7 +130,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--views", default="")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--algorithm", default="direct", help="of our convolutions: direct, auto or winograd")
+    parser.add_argument(
+        "--algorithm", help="of our convolutions: direct, auto or winograd; else what each view does"
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     import torch

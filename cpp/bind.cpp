@@ -211,6 +211,27 @@ template <class T> void register_norm(nb::module_& m) {
         "dx"_a.noconvert(), "dweight"_a.noconvert(), "dbias"_a.noconvert(), "eps"_a, "training"_a);
 }
 
+// x has the channels last, in any number of pixels.
+template <class T> void register_local_norm(nb::module_& m) {
+    m.def(
+        "local_norm",
+        [](In<T> x, Out<T> y, Index channels, Index size, T alpha, T beta, T k) {
+            const Index pixels = Index(x.size()) / channels;
+            nb::gil_scoped_release free;
+            kernels<T>().local_norm(pixels, channels, size, alpha, beta, k, x.data(), y.data());
+        },
+        "x"_a.noconvert(), "y"_a.noconvert(), "channels"_a, "size"_a, "alpha"_a, "beta"_a, "k"_a);
+    m.def(
+        "local_norm_grad",
+        [](In<T> grad, In<T> x, Out<T> dx, Index channels, Index size, T alpha, T beta, T k) {
+            const Index pixels = Index(x.size()) / channels;
+            nb::gil_scoped_release free;
+            kernels<T>().local_norm_grad(pixels, channels, size, alpha, beta, k, grad.data(), x.data(), dx.data());
+        },
+        "grad"_a.noconvert(), "x"_a.noconvert(), "dx"_a.noconvert(), "channels"_a, "size"_a, "alpha"_a, "beta"_a,
+        "k"_a);
+}
+
 template <class T> void register_linear(nb::module_& m) {
     m.def(
         "linear",
@@ -298,6 +319,7 @@ template <class T> void register_update(nb::module_& m) {
 template <class T> void register_all(nb::module_& m, const char* packed_name) {
     register_conv<T>(m, packed_name);
     register_pool<T>(m);
+    register_local_norm<T>(m);
     register_norm<T>(m);
     register_linear<T>(m);
     register_activation<T>(m);

@@ -83,6 +83,11 @@ template <class T> struct Functions {
                             const T* y, const T* weight, const T* mean, const T* var, T* dx, T* dweight,
                             T* dbias);  // y, the rectified output, may be null
 
+    // Normalisation of x[pixels][channels] by neighbouring channels; alpha is divided by size already.
+    void (*local_norm)(Index pixels, Index channels, Index size, T alpha, T beta, T k, const T* x, T* y);
+    void (*local_norm_grad)(Index pixels, Index channels, Index size, T alpha, T beta, T k, const T* grad, const T* x,
+                            T* dx);
+
     void (*linear)(Index rows, Index in, Index out, const T* x, const T* w, const T* bias,
                    T* y);  // x[rows][in] w[out][in] y[rows][out]
     void (*linear_grad_input)(Index rows, Index in, Index out, const T* grad, const T* w, T* dx);

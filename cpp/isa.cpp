@@ -5,6 +5,7 @@
 #include "conv_grad_input.h"
 #include "fingerprint.h"
 #include "linear.h"
+#include "local_norm.h"
 #include "norm.h"
 #include "pool.h"
 #include "update.h"
@@ -45,6 +46,7 @@ const Functions<CONVSCOPE_ELEMENT>& functions_of(CONVSCOPE_ELEMENT) {
         max_pool<T>,      max_pool_grad<T>,     avg_pool<T>,
         avg_pool_grad<T>, channel_sums<T>,      spread<T>,
         batch_norm<T>,    moments<T>,           batch_norm_grad<T>,
+        local_norm<T>,    local_norm_grad<T>,
         linear<T>,        linear_grad_input<T>, linear_grad_weight<T>,
         relu<T>,          relu_grad<T>,         add<T>,
         sgd<T>,           adam<T>,              cross_entropy<T>,

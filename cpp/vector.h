@@ -87,6 +87,8 @@ template <int N, int I = 0, class F> CONVSCOPE_INLINE void unroll(F&& f) {
 
 CONVSCOPE_INLINE float square_root(float x) { return __builtin_sqrtf(x); }
 CONVSCOPE_INLINE double square_root(double x) { return __builtin_sqrt(x); }
+CONVSCOPE_INLINE float raised(float x, float power) { return __builtin_powf(x, power); }
+CONVSCOPE_INLINE double raised(double x, double power) { return __builtin_pow(x, power); }
 CONVSCOPE_INLINE float exponential(float x) { return __builtin_expf(x); }
 CONVSCOPE_INLINE double exponential(double x) { return __builtin_exp(x); }
 CONVSCOPE_INLINE float logarithm(float x) { return __builtin_logf(x); }

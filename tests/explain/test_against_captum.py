@@ -17,7 +17,7 @@ import pytest
 import convscope as cs
 from convscope.explain import attributions, class_maps
 from convscope.explain.deconvolution import projections
-from convscope.explain.patches import up_to
+from convscope.explain.part import up_to
 from convscope.network import Network, scores_of
 from view_networks import branched, image
 

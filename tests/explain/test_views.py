@@ -14,7 +14,7 @@ from convscope.errors import ConvscopeError
 from convscope.explain import attributions, class_maps
 from convscope.explain.class_maps import last_map
 from convscope.explain.covering import CoveredRuns
-from convscope.explain.patches import up_to
+from convscope.explain.part import up_to
 from convscope.layers import Conv2d, Flatten, GlobalAvgPool2d, Linear, MaxPool2d, ReLU, Softmax
 from convscope.network import Network, Node
 from view_networks import branched, image

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from convscope import ops
 from convscope.errors import InvalidValue, UnknownName, nearest_names
-from convscope.explain.patches import up_to
+from convscope.explain.backward_runs import backward_runs
+from convscope.explain.part import before
 from convscope.explain.run import one_image
 from convscope.explain.sanity import Sanity, check_sanity
 from convscope.explain.shown import shown
-from convscope.explain.target import Target, find_targets, node_of, seed_of, values_of
+from convscope.explain.target import Target, node_of
 from convscope.network import Network
 from convscope.network.input import as_batch
 from convscope.result import Result
@@ -179,10 +181,9 @@ def last_map(net: Network, target: str) -> str | None:
     'relu2'
     """
     shapes = net.shapes()
-    before = _before(net, target)
-    weighted = [name for name in before if net.nodes[name].layer.parameters]
+    weighted = [name for name in before(net, target) if net.nodes[name].layer.parameters]
     # the classes' own layer is the last one with weights: what it makes are classes, not features
-    reads = _before(net, weighted[-1])[:-1] if weighted else []
+    reads = before(net, weighted[-1])[:-1] if weighted else []
     maps = [name for name in reads if len(shapes[name]) == 4 and shapes[name][2] * shapes[name][3] > 1]
     if not maps:
         return None
@@ -210,18 +211,9 @@ def _node(net: Network, node: str | None, aim: str) -> str:
     shape = net.shapes()[chosen]
     if len(shape) != 4:
         raise InvalidValue(f"grad_cam: node must have maps (C, H, W); {chosen!r} gives {shape[1:]}.")
-    if chosen not in _before(net, aim):
+    if chosen not in before(net, aim):
         raise InvalidValue(f"grad_cam: {aim!r} does not depend on {chosen!r}; name a node before it.")
     return chosen
-
-
-def _before(net: Network, node: str) -> list[str]:
-    """Name the nodes that a node depends on, itself last, in order."""
-    found = {node}
-    for name in reversed([*net.nodes]):
-        if name in found:
-            found.update(net.nodes[name].inputs)
-    return [name for name in net.nodes if name in found]
 
 
 class _Weighed(NamedTuple):
@@ -240,16 +232,16 @@ def _weighed(
     """Run a batch, carry the gradient back to the node only, and weigh its maps."""
     aim = node_of(net, target, "grad_cam")
     node = _node(net, node, aim)
-    part = up_to(net, (aim, node) if aim != node else (aim,))
-    run = part.run(x, keep="gradients", algorithm=algorithm)
-    cells = find_targets(net, target, run, "grad_cam")
-    maps, values = run[node], values_of(cells, run)
-    seeds = seed_of(cells, run)
-    found = part.backward(run, seeds, parameters=False, to=(node,), consume=True).nodes.get(node)
-    grad = np.zeros_like(maps) if found is None else found
-    weights = _plus_plus(maps, grad) if plus_plus else grad.mean(axis=(2, 3))
-    heat = np.maximum((weights[:, :, None, None] * maps).sum(axis=1), 0)
-    return _Weighed(heat, weights, node, cells, values)
+    parts = []
+    with backward_runs(net, aim, node, algorithm=algorithm, who="grad_cam") as runs:
+        for found in runs.chunks(x, target, "gradient"):
+            weights = _plus_plus(found.kept, found.grads) if plus_plus else found.grads.mean(axis=(2, 3))
+            heat = np.maximum((weights[:, :, None, None] * found.kept).sum(axis=1), 0)
+            parts.append((heat, weights, found.targets, found.values))
+    maps, weighed, cells, values = zip(*parts, strict=True)
+    return _Weighed(
+        np.concatenate(maps), np.concatenate(weighed), node, [*chain(*cells)], np.concatenate(values)
+    )
 
 
 def _plus_plus(maps: Array, grad: Array) -> Array:

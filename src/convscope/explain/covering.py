@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.explain.patches import up_to
+from convscope.explain.part import up_to
 from convscope.geometry import resolve_padding
 from convscope.layers import AvgPool2d, Conv2d, Layer, MaxPool2d
 from convscope.layers.base import Context, Window

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.explain.patches import up_to
+from convscope.explain.backward_runs import backward_runs
 from convscope.explain.receptive import field_box
 from convscope.explain.run import one_image
 from convscope.explain.sanity import Sanity, check_sanity
 from convscope.explain.shown import shown
-from convscope.explain.target import Target, find_targets, node_of, seed_of, values_of
+from convscope.explain.target import Target, node_of
 from convscope.network import Network
 from convscope.result import Result
 
@@ -142,11 +142,7 @@ def projections(net: Network, x: Array, at: Any, algorithm: str = "direct") -> P
     at : int, str, None or Target, or one for each image
     algorithm : str
     """
-    part = up_to(net, (node_of(net, at, "deconvnet"),))
-    run = part.run(x, keep="gradients", algorithm=algorithm)
-    cells = find_targets(net, at, run, "deconvnet")
-    values = values_of(cells, run)
-    seeds = seed_of(cells, run)
-    seeds = {name: seed * values.reshape(-1, *(1,) * (seed.ndim - 1)) for name, seed in seeds.items()}
-    back = part.backward(run, seeds, "deconvnet", parameters=False, to=(net.input_name,), consume=True)
-    return Projections(np.asarray(back.inputs.get(net.input_name, np.zeros_like(x))), cells, values)
+    node = node_of(net, at, "deconvnet")
+    with backward_runs(net, node, algorithm=algorithm, who="deconvnet") as runs:
+        found = runs.arrays(x, at, "deconvnet", weighted=True)
+    return Projections(found.grads, found.targets, found.values)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.explain.features import checked_nodes
 from convscope.explain.labelled import Images, Progress, as_images
+from convscope.explain.part import up_to
 from convscope.explain.patch_state import PatchState
 from convscope.explain.receptive import cell_spans
 from convscope.explain.shown import shown
@@ -20,7 +21,7 @@ from convscope.explain.strongest import Strongest
 from convscope.network import Network
 from convscope.result import Result
 
-__all__ = ["PatchTables", "TopPatches", "top_patches", "up_to"]
+__all__ = ["PatchTables", "TopPatches", "top_patches"]
 
 Array = NDArray[Any]
 Box = tuple[int, int, int, int]
@@ -240,23 +241,6 @@ def _nodes(net: Network, node: str | Sequence[str] | None) -> tuple[str, ...]:
     if len(set(names)) != len(names):
         raise InvalidValue(f"top_patches: each node must be named once; got {', '.join(names)}.")
     return names
-
-
-def up_to(net: Network, names: tuple[str, ...]) -> Network:
-    """Give the part of a network that the nodes depend on; its layers are the same objects."""
-    needed = set(names)
-    for name in reversed([*net.nodes]):
-        if name in needed:
-            needed.update(net.nodes[name].inputs)
-    return Network(
-        (n for n in net.nodes.values() if n.name in needed),
-        net.input_shape,
-        input_name=net.input_name,
-        outputs=names,
-        name=net.name,
-        input=net.input,
-        more_inputs={other: shape for other, shape in net.more_inputs.items() if other in needed},
-    )
 
 
 def _cut(image: Array, box: Sequence[int], beyond: float) -> Array:

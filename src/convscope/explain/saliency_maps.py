@@ -84,7 +84,7 @@ def saliency(
     samples: int = 25,
     noise: float = 0.15,
     seed: int = 0,
-    algorithm: str = "direct",
+    algorithm: str | None = None,
 ) -> Saliency:
     """Say how each pixel acts on a class score, a channel's strongest cell or a cell.
 
@@ -147,6 +147,6 @@ def saliency(
 
 def _gap(net: Network, x: Array, array: Array, cell: Target, settings: Settings) -> float:
     start = np.broadcast_to(np.asarray(settings.baseline, x.dtype), x.shape)
-    both = net.run(np.concatenate([x, start]), keep=(cell.node,), algorithm=settings.algorithm)[cell.node]
+    both = net.run(np.concatenate([x, start]), keep=(cell.node,), algorithm="direct")[cell.node]
     rise = float(both[(0, *cell.place)]) - float(both[(1, *cell.place)])
     return float(array.sum(dtype=np.float64)) - rise

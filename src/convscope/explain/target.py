@@ -18,6 +18,7 @@ __all__ = [
     "find_target",
     "find_targets",
     "node_of",
+    "one_each",
     "seed_of",
     "values_of",
 ]
@@ -96,37 +97,51 @@ def node_of(net: Network, target: Any, who: str) -> str:
     Raises
     ------
     UnknownName, InvalidValue
-        If there is no such node.
+        If there is no such node, or several targets lie in several.
     """
-    several = isinstance(target, Sequence | np.ndarray) and not isinstance(target, str | Target)
-    one = target[0] if several and len(target) else target
-    if isinstance(one, Target):
-        return one.node
-    if isinstance(one, str) and one.strip() not in net.classes and _is_address(net, one.strip()):
-        return parse_address(one, {name: net.shapes()[name] for name in net.nodes}).node
+    found = list(dict.fromkeys(_node_of(net, one, who) for one in (target if _several(target) else [target])))
+    if len(found) != 1:
+        got = " and ".join(found[:2]) or "no target"
+        raise InvalidValue(f"{who}: all targets of a batch must lie in one node; got {got}.")
+    return found[0]
+
+
+def _node_of(net: Network, target: Any, who: str) -> str:
+    if isinstance(target, Target):
+        return target.node
+    if isinstance(target, str) and target.strip() not in net.classes and _is_address(net, target.strip()):
+        return parse_address(target, {name: net.shapes()[name] for name in net.nodes}).node
     return scores_of(net, who)[0]
+
+
+def one_each(target: Any, count: int, who: str) -> list[Any]:
+    """Give a list of targets, one for each of `count` images, from one for all or one for each."""
+    given = list(target) if _several(target) else [target] * count
+    if len(given) != count:
+        raise InvalidValue(
+            f"{who}: there must be one target or one for each of {count} images; got {len(given)}."
+        )
+    return given
+
+
+def _several(target: Any) -> bool:
+    return isinstance(target, Sequence | np.ndarray) and not isinstance(target, str | Target)
 
 
 def find_targets(net: Network, target: Any, activations: Activations, who: str) -> list[Target]:
     """Find the cell of each image of a batch; `target` is one for all or a sequence with one for each."""
     count = len(next(iter(activations.outputs.values())))
-    several = isinstance(target, Sequence | np.ndarray) and not isinstance(target, str | Target)
-    given = list(target) if several else [target] * count
-    if len(given) != count:
-        raise InvalidValue(
-            f"{who}: there must be one target or one for each of {count} images; got {len(given)}."
-        )
-    found = [find_target(net, one, activations, who, image) for image, one in enumerate(given)]
-    if len({one.node for one in found}) > 1:
-        raise InvalidValue(f"{who}: all targets of a batch must lie in one node; got {found[0]} and others.")
-    return found
+    given = one_each(target, count, who)
+    return [find_target(net, one, activations, who, image) for image, one in enumerate(given)]
 
 
-def seed_of(targets: Sequence[Target], activations: Activations) -> dict[str, Array]:
-    """Give the gradient 1 at each image's target, as `Network.backward` takes it."""
+def seed_of(
+    targets: Sequence[Target], activations: Activations, weights: Array | None = None
+) -> dict[str, Array]:
+    """Give the gradient 1, or a weight of its own, at each image's target, as `Network.backward` takes it."""
     seed = np.zeros_like(activations[targets[0].node])
     for image, target in enumerate(targets):
-        seed[(image, *target.place)] = 1
+        seed[(image, *target.place)] = 1 if weights is None else weights[image]
     return {targets[0].node: seed}
 
 

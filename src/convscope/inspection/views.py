@@ -23,7 +23,7 @@ from convscope.explain import (
 from convscope.explain import top_patches as find_patches
 from convscope.explain.deconvolution import projections
 from convscope.explain.kernel_tables import convolutions
-from convscope.explain.patches import up_to
+from convscope.explain.part import up_to
 from convscope.explain.sanity import Sanity
 from convscope.explain.shown import shown
 from convscope.explain.target import Target

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from operator import is_
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from convscope.network.fusion import frozen, fused_nodes, parted_nodes
 from convscope.network.graph import Node, check_outputs, ordered, shapes_of
 from convscope.network.input import ImageInput, as_batch
 from convscope.network.joining import joined_nodes
+from convscope.network.kept import Kept
 from convscope.network.parameters import NamedArrays
 from convscope.network.predictor import Predictor
 from convscope.network.summary import Summary, summarise
@@ -26,6 +28,8 @@ from convscope.network.workspace import Workspace
 from convscope.ops import Randomness
 
 __all__ = ["Network"]
+
+Made = TypeVar("Made")
 
 
 class Network:
@@ -52,6 +56,8 @@ class Network:
         Further inputs, which `run` takes as a mapping; their shapes are whole, batch axis included.
     batch : int
         The number of images that shapes are checked for; not 1 where the graph is for so many only.
+    dtype : dtype
+        Of a network without parameters; others have that of their parameters.
 
     Raises
     ------
@@ -88,6 +94,7 @@ class Network:
         classes: Sequence[str] = (),
         more_inputs: Mapping[str, Sequence[int]] | None = None,
         batch: int = 1,
+        dtype: npt.DTypeLike = np.float32,
     ) -> None:
         self.more_inputs = {other: tuple(shape) for other, shape in (more_inputs or {}).items()}
         self._nodes = ordered(nodes, (input_name, *self.more_inputs))
@@ -98,11 +105,12 @@ class Network:
         self.outputs = check_outputs(outputs, self._nodes)
         self.parameters = NamedArrays(self._nodes, "parameters")
         self.statistics = NamedArrays(self._nodes, "statistics")
-        self._dtype = _one_dtype({**self.parameters, **self.statistics})
+        self._dtype = _one_dtype({**self.parameters, **self.statistics}, np.dtype(dtype))
         self._shapes = self.shapes()
         self.input = input
         self.classes = tuple(str(label) for label in classes)
         self._predictor: Predictor | None = None
+        self._kept_things = Kept(self._nodes)
 
     @property
     def nodes(self) -> Mapping[str, Node]:
@@ -340,6 +348,29 @@ class Network:
         usual = {self.input_name: (self._batch_size, *self.input_shape), **self.more_inputs}
         return Predictor(self._nodes, names, usual, self.dtype)
 
+    def borrowed(self, key: Hashable, make: Callable[[], Made]) -> AbstractContextManager[Made]:
+        """Lend what somebody made of the network; it is made anew when a parameter has changed.
+
+        Parameters
+        ----------
+        key : hashable
+            Who asks, and for what.
+        make : callable
+            Makes it where nothing is kept under the key.
+
+        Examples
+        --------
+        >>> import convscope as cs
+        >>> net = cs.models.lenet5()
+        >>> for _ in range(2):
+        ...     with net.borrowed("the filters of conv1", lambda: print("made") or [1, 2]) as what:
+        ...         print(what)
+        made
+        [1, 2]
+        [1, 2]
+        """
+        return self._kept_things.borrowed(key, make)
+
     def summary(self, input_shape: Sequence[int] | None = None) -> Summary:
         """Say of every node its shape, parameters, multiply-adds, memory and receptive field.
 
@@ -373,7 +404,7 @@ class Network:
         return f"Network({self.name or 'unnamed'}: {shape}, {len(self._nodes)} nodes, {count:,} parameters)"
 
     def _with(self, nodes: Iterable[Node], outputs: Sequence[str] | None = None) -> Network:
-        result = Network(
+        return Network(
             nodes,
             self.input_shape,
             input_name=self.input_name,
@@ -383,9 +414,8 @@ class Network:
             classes=self.classes,
             more_inputs=self.more_inputs,
             batch=self._batch_size,
+            dtype=self._dtype,
         )
-        result._dtype = self._dtype
-        return result
 
     def _predicted(self, batch: Array) -> Array:
         if self._predictor is None:
@@ -393,7 +423,7 @@ class Network:
         return self._predictor({self.input_name: batch})[self.outputs[0]]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_predictor": None}  # what is packed is packed anew
+        return {**self.__dict__, "_predictor": None, "_kept_things": Kept(self._nodes)}  # packed anew
 
     def _more(self, x: Any) -> tuple[dict[str, Array], Any]:
         """Part the further inputs from the first one."""
@@ -480,12 +510,12 @@ def _input_shape(shape: Sequence[int]) -> Shape:
     return result
 
 
-def _one_dtype(arrays: Mapping[str, Array]) -> np.dtype[Any]:
+def _one_dtype(arrays: Mapping[str, Array], without: np.dtype[Any]) -> np.dtype[Any]:
     dtypes = {array.dtype: name for name, array in arrays.items()}
     if len(dtypes) > 1:
         found = ", ".join(f"{name} is {dtype}" for dtype, name in dtypes.items())
         raise DtypeError(f"Network: all parameters must have one dtype; got {found}.")
-    return next(iter(dtypes), np.dtype(np.float32))
+    return next(iter(dtypes), without)
 
 
 def _randomness(rng: int | Randomness | None, count: int) -> Randomness | None:

@@ -1,23 +1,18 @@
 """Running a network for its outputs alone: fused, packed once, in memory that is used again.
 
-What is kept must never be out of date: parameters are arrays that anybody may write to. Before
-each run the arrays of the network are compared with those of the last one: the same objects, and
-(but for arrays that cannot be written to) the same bytes, by a fingerprint of 64 bits that costs
-one pass over them. Arrays of a network from `Network.fused` are read-only: there it costs nothing.
+What is kept must never be out of date: `kept` says how a change is noticed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
-from operator import is_
 
 import numpy as np
 
-from convscope import ops
 from convscope.layers.base import Array, Shape
 from convscope.network.fusion import fused_nodes
 from convscope.network.graph import Node, shapes_of
+from convscope.network.kept import Parameters
 from convscope.network.plan import Memory, Plan
 
 __all__ = ["Predictor"]
@@ -47,12 +42,6 @@ class Predictor:
     ) -> None:
         self._nodes, self._outputs, self._dtype = nodes, tuple(outputs), dtype
         self._inputs = dict(inputs)
-        self._holders = [
-            arrays
-            for node in nodes.values()
-            for arrays in (node.layer.parameters, node.layer.statistics)
-            if arrays
-        ]
         self._state: _State | None = None
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -71,15 +60,9 @@ class Predictor:
 
     def _current(self) -> _State:
         """Give what is kept, made anew if the network has changed."""
-        arrays = tuple(chain.from_iterable(holder.values() for holder in self._holders))
         state = self._state
-        if (
-            state is None
-            or len(arrays) != len(state.arrays)
-            or not all(map(is_, arrays, state.arrays))
-            or state.found != state.fingerprint()
-        ):
-            state = self._state = _State(arrays, self._fused)
+        if state is None or not state.of.unchanged():
+            state = self._state = _State(Parameters(self._nodes), self._fused)
         return state
 
     def _fused(self) -> list[Node]:
@@ -87,13 +70,10 @@ class Predictor:
 
 
 class _State:
-    """A network as it was: its arrays, its fused nodes, and the memory of those who run it."""
+    """A network as it was: its parameters, its fused nodes, and the memory of those who run it."""
 
-    def __init__(self, arrays: tuple[Array, ...], fused: Callable[[], list[Node]]) -> None:
-        self.arrays = arrays
-        # An array of its own memory that is read-only stays as it is.
-        self.fingerprint = ops.Fingerprint([a for a in arrays if a.flags.writeable or a.base is not None])
-        self.found = self.fingerprint()  # before anything is folded or packed: a later change is noticed
+    def __init__(self, of: Parameters, fused: Callable[[], list[Node]]) -> None:
+        self.of = of  # made before anything is folded or packed: a later change is noticed
         self.nodes = fused()
         self.idle: list[_Worker] = []
 

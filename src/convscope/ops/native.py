@@ -453,6 +453,24 @@ def batch_norm_grad(
     return _shaped(dx, out), dweight, dbias
 
 
+def local_response_norm(x: Array, size: int, *, alpha: float, beta: float, k: float) -> Array:
+    """See `convscope.ops.local_response_norm`."""
+    y = _like(x, None)
+    _core.local_norm(_channels_last(x), y, x.shape[1], size, alpha / size, beta, k)
+    return _shaped(y, None)
+
+
+def local_response_norm_grad(
+    grad: Array, x: Array, size: int, *, alpha: float, beta: float, k: float
+) -> Array:
+    """See `convscope.ops.local_response_norm_grad`."""
+    dx = _like(x, None)
+    _core.local_norm_grad(
+        _channels_last(grad), _channels_last(x), dx, x.shape[1], size, alpha / size, beta, k
+    )
+    return _shaped(dx, None)
+
+
 # ----------------------------------------------------------------- activation
 
 
