@@ -36,8 +36,25 @@ template <class T> struct TileWork {
     const Epilogue<T>* epilogue;  // or null: there are more sums to come, or nothing is left to do
 };
 
-// sums[p][lanes of a panel] to memory, by way of the epilogue.
-template <class T> void write_tile(const TileWork<T>& work, Index pixels, Index row, const T* sums) {
+// Whole panels: everything happens in registers, one thing for all sums after the other.
+template <class T, int P, int V> CONVSCOPE_INLINE void write_registers(const TileWork<T>& work, Vector<T> (&sums)[P][V]) {
+    auto each = [&](auto f) CONVSCOPE_LAMBDA {
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+            T* out = work.out[p] + work.first_lane;
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { f(sums[p][v], out + v * width<T>); });
+        });
+    };
+    if (work.add) each([](Vector<T>& sum, const T* out) CONVSCOPE_LAMBDA { sum += load(out); });
+    if (const Epilogue<T>* e = work.epilogue) {
+        if (e->residual) each([&](Vector<T>& sum, const T* out) CONVSCOPE_LAMBDA { sum += load(e->residual + (out - e->y)); });
+        if (e->activation == Activation::clip) each([&](Vector<T>& sum, const T*) CONVSCOPE_LAMBDA { sum = clip(*e, sum); });
+        if (e->activation == Activation::leaky) each([&](Vector<T>& sum, const T*) CONVSCOPE_LAMBDA { sum = leak(*e, sum); });
+    }
+    each([](Vector<T> sum, T* out) CONVSCOPE_LAMBDA { store(out, sum); });
+}
+
+// The last panel, some of whose lanes are padding: sums[p][lanes of the panel] in memory first.
+template <class T> void write_lanes(const TileWork<T>& work, Index pixels, Index row, const T* sums) {
     for (Index p = 0; p < pixels; p++, sums += row) {
         T* out = work.out[p] + work.first_lane;
         for (Index k = 0; k < work.lanes; k += width<T>) {
@@ -81,20 +98,12 @@ template <class T, int P, int V> void tile(const TileWork<T>& work) {
         unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
             unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += load(work.bias + v * W); });
         });
-    if (work.lanes == V * W && !work.epilogue) {
-        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-            T* out = work.out[p] + work.first_lane;
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
-                store(out + v * W, work.add ? load(out + v * W) + sums[p][v] : sums[p][v]);
-            });
-        });
-        return;
-    }
-    T spread[P * V * W];  // the rest is written once, not once for each register
+    if (work.lanes == V * W) return write_registers<T, P, V>(work, sums);
+    T spread[P * V * W];
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
         unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(spread + (p * V + v) * W, sums[p][v]); });
     });
-    write_tile(work, P, V * W, spread);
+    write_lanes(work, P, V * W, spread);
 }
 
 template <class T> using Tile = void (*)(const TileWork<T>&);

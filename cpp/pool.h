@@ -49,40 +49,60 @@ template <> struct SameSizeInteger<double> {
 };
 template <class T> using Mask = Vector<typename SameSizeInteger<T>::Type>;
 
-// Not-a-number wins, the last one of a window, as in PyTorch; else the first of equals.
+// What max pooling knows of a channel vector of a window: the largest value so far, and the pixel where it was. Not-a-number
+// wins, the last one of a window, as in PyTorch; else the first of equals.
+template <class T, bool with_indices> struct Largest {
+    typedef typename SameSizeInteger<T>::Type Integer;
+    Vector<T> best = broadcast(T(-__builtin_inff()));
+    Mask<T> where = broadcast(Integer(-1));
+
+    CONVSCOPE_INLINE void see(Vector<T> value, Index pixel) {
+        Mask<T> better = (value > best) | (value != value);
+        if constexpr (with_indices) {
+            better |= where < 0;
+            where = better ? broadcast(Integer(pixel)) : where;
+        }
+        best = better ? value : best;
+    }
+};
+
+// V vectors of channels of one output pixel; `lanes` of the last one are real.
+template <class T, bool with_indices, int V>
+CONVSCOPE_INLINE void max_pool_vectors(const PoolShape& s, const T* image, const T* x_end, const Reach& rows, const Reach& columns,
+                                       Index lanes, T* out, const T* out_end, int32_t* place) {
+    constexpr int W = width<T>;
+    Largest<T, with_indices> largest[V];
+    for (Index u = rows.begin; u < rows.end; u++)
+        for (Index v = columns.begin; v < columns.end; v++) {
+            const Index pixel = (rows.start + u * s.dilation_y) * s.w + columns.start + v * s.dilation_x;
+            unroll<V>([&](auto i) CONVSCOPE_LAMBDA {
+                const T* from = image + pixel * s.c + i * W;
+                largest[i].see(i + 1 < V ? load(from) : load_lanes(from, lanes, x_end), pixel);
+            });
+        }
+    unroll<V>([&](auto i) CONVSCOPE_LAMBDA {
+        const Index count = i + 1 < V ? W : lanes;
+        store_lanes(out + i * W, largest[i].best, count, out_end);
+        if constexpr (with_indices)
+            for (Index l = 0; l < count; l++) place[i * W + l] = int32_t(largest[i].where[l]);
+    });
+}
+
 template <class T, bool with_indices>
 void max_pool_row(const PoolShape& s, const T* x, Index n, Index i, T* y, int32_t* indices) {
-    typedef typename SameSizeInteger<T>::Type Integer;
+    constexpr int V = 4, W = width<T>;  // vectors at once: enough for one comparison not to wait for the other
     const T *image = x + n * s.h * s.w * s.c, *x_end = x + s.n * s.h * s.w * s.c;
     T *out = y + (n * s.oh + i) * s.ow * s.c, *out_end = out + s.ow * s.c;
     int32_t* place = indices + (n * s.oh + i) * s.ow * s.c;
     const Reach rows = rows_of(s, i);
     for (Index j = 0; j < s.ow; j++, out += s.c, place += s.c) {
         const Reach columns = columns_of(s, j);
-        for (Index c = 0; c < s.c; c += width<T>) {
-            const Index lanes = smaller<Index>(width<T>, s.c - c);
-            Vector<T> best = broadcast(T(-__builtin_inff()));
-            Mask<T> where = broadcast(Integer(-1));
-            for (Index u = rows.begin; u < rows.end; u++)
-                for (Index v = columns.begin; v < columns.end; v++) {
-                    const Index pixel = (rows.start + u * s.dilation_y) * s.w + columns.start + v * s.dilation_x;
-                    const Vector<T> value = load_lanes(image + pixel * s.c + c, lanes, x_end);
-                    if constexpr (with_indices) {
-                        const Mask<T> better = (value > best) | (value != value) | (where < 0);
-                        best = better ? value : best;
-                        where = better ? broadcast(Integer(pixel)) : where;
-                    } else {
-                        const Mask<T> better = (value > best) | (value != value);
-                        best = better ? value : best;
-                    }
-                }
-            store_lanes(out + c, best, lanes, out_end);
-            if constexpr (with_indices) {
-                Integer found[width<T>];
-                store(found, where);
-                for (Index l = 0; l < lanes; l++) place[c + l] = int32_t(found[l]);
-            }
-        }
+        Index c = 0;
+        for (; c + V * W <= s.c; c += V * W)
+            max_pool_vectors<T, with_indices, V>(s, image + c, x_end, rows, columns, W, out + c, out_end, place + c);
+        for (; c < s.c; c += W)
+            max_pool_vectors<T, with_indices, 1>(s, image + c, x_end, rows, columns, smaller<Index>(W, s.c - c), out + c, out_end,
+                                                 place + c);
     }
 }
 
