@@ -68,8 +68,9 @@ def inspect_model(
         typer.Option(
             "--fail-on",
             metavar="CHECK[=THRESHOLD],...",
-            help="Exit with 1 where a layer is past a threshold: broken, zero, dead, duplicate, aliasing, "
-            "gap, dominating, random, sparse; dead=2 allows two dead ones a layer, aliasing=0.4 is a share.",
+            help="Exit with 1 where a layer's weights are past a threshold: broken, zero, dead, duplicate, "
+            "aliasing, gap, dominating, random, sparse; dead=2 allows two dead ones a layer, aliasing=0.4 is "
+            "a share. What images show is not among the checks.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Fixes what is drawn at random.", min=0)] = 0,

@@ -50,12 +50,17 @@ def _channel(view: ChannelView, bgr: bool) -> str:
     for value, name, patch, back in shown:
         alt = escape(f"patch of {name} where {view.node}[{view.channel}] is {number(value, 3)}", quote=True)
         pairs.append(
-            f'<div><img class="pixels" src="{photo_uri(patch)}" alt="{alt}">'
-            f'<img class="pixels" src="{photo_uri(_signed(back, bgr))}" alt="its projection">'
+            f'<div><img class="pixels" src="{_small(patch)}" alt="{alt}">'
+            f'<img class="pixels" src="{_small(_signed(back, bgr))}" alt="its projection">'
             f'<span class="note">{number(value, 3)}</span></div>'
         )
     verdict = f" {escape(view.verdict)}" if view.verdict else ""
     return f'<li><p><b>[{view.channel}]</b>{verdict}</p><div class="trio">{"".join(pairs)}</div></li>'
+
+
+def _small(pixels: NDArray[np.uint8]) -> str:
+    """A page holds thousands of patches, each shown small."""
+    return photo_uri(pixels, exact=32, most=96)
 
 
 def _signed(array: Array, bgr: bool) -> NDArray[np.uint8]:
@@ -104,8 +109,8 @@ def _evidence(one: Evidence) -> str:
     )
     caption = (
         "Gradient and its kin: white nothing, dark the largest magnitude over the channels. Grad-CAM and "
-        "occlusion lie over the image in orange, from nothing to their largest value; each picture has "
-        "its own scale."
+        "occlusion lie over the image, each on its own scale: orange speaks for the answer; blue, of "
+        "occlusion, against it: covered, it raises the score."
     )
     heading = f"<h3>{escape(one.name)}: {escape(label)}, score {number(first.value, 4)}</h3>"
     return f"{heading}\n{figure(f'<div class=evidence>{items}</div>', caption)}{_sanity(one)}"
@@ -119,9 +124,10 @@ def _occluded(one: Evidence) -> tuple[str, str, str]:
     top, left = int(covered.corners[0][row]), int(covered.corners[1][column])
     words = (
         f"a square of {size} at row {top}, column {left} takes the score from {number(covered.value, 3)} to "
-        f"{number(least, 3)}"
+        f"{number(least, 3)}; the colour is the mean fall over the squares that cover a pixel, largest "
+        f"{number(limit_of(covered.drop), 3)}"
     )
-    return photo_uri(_over(covered.pixels, np.maximum(covered.drop, 0))), "occlusion", words
+    return photo_uri(_over(covered.pixels, covered.drop)), "occlusion", words
 
 
 def _heat(strength: Array) -> NDArray[np.uint8]:
@@ -132,18 +138,21 @@ def _heat(strength: Array) -> NDArray[np.uint8]:
 
 
 def _share(strength: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Give each value's share of the largest, 0 where it is no number, and where it is one."""
+    """Give each value's share of the largest magnitude, 0 where it is no number, and where it is one."""
     finite = np.isfinite(strength)
-    return np.clip(np.where(finite, strength, 0.0) / limit_of(strength), 0, 1), finite
+    return np.clip(np.where(finite, strength, 0.0) / limit_of(strength), -1, 1), finite
+
+
+_ABOVE, _BELOW = np.array([224.0, 105.0, 10.0]), np.array([33.0, 102.0, 172.0])
 
 
 def _over(pixels: NDArray[np.uint8], strength: Array) -> NDArray[np.uint8]:
-    """Lay a map in orange over the image in grey."""
+    """Lay a map over the image in grey: orange above zero, blue below."""
     found, finite = _share(strength)
-    share = found[..., None]
+    share = 0.85 * np.abs(found)[..., None]
     grey = 0.55 * pixels.mean(axis=2, keepdims=True) + 100
-    orange = np.array([224.0, 105.0, 10.0])
-    mixed = grey * (1 - 0.85 * share) + orange * 0.85 * share
+    colour = np.where(found[..., None] > 0, _ABOVE, _BELOW)
+    mixed = grey * (1 - share) + colour * share
     mixed[~finite] = MISSING
     return np.asarray(np.rint(mixed).clip(0, 255), np.uint8)
 

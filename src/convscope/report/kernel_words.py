@@ -83,10 +83,25 @@ def family_counts(counts: Mapping[str, int]) -> str:
 
     Examples
     --------
-    >>> family_counts({"edge": 9, "noise": 7})
-    '9 edge, 7 noise'
+    >>> family_counts({"edge": 9, "noise": 7, "line": 1})
+    '9 edges, 7 noise, 1 line'
     """
-    return ", ".join(f"{count} {family}" for family, count in counts.items()) or "no filters"
+    named = (
+        f"{count} {_MANY.get(family, family) if count > 1 else family}" for family, count in counts.items()
+    )
+    return ", ".join(named) or "no filters"
+
+
+_MANY = {
+    "identity": "identities",
+    **{
+        family: f"{family}s"
+        for family in (
+            "edge", "line", "saddle", "higher-derivative", "gabor", "colour-contrast", "colour-blob",
+            "mixture",
+        )
+    },
+}  # fmt: skip
 
 
 def kernel_pixels(table: KernelTable, index: int, pattern: Array) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ import numpy as np
 from convscope.explain import FeatureMaps, NodeMaps
 from convscope.report.colour import grey, paint, rgb
 from convscope.report.drawing import draws
-from convscope.report.page import escape, figure
+from convscope.report.page import breakable, escape, figure
 from convscope.report.picture import INK, data_uri
 from convscope.report.scale import number
 from convscope.report.sheet import Sheet, Tile
@@ -40,26 +40,28 @@ def feature_map_path(
     most : int
         Maps of one node that are drawn: the strongest; the rest are counted.
     """
-    titles = [maps.title for maps in columns]
     rows = zip(*(maps.nodes for maps in columns), strict=True)
-    steps = [_step(nodes, titles, columns[0].classes, most) for nodes in rows if nodes[0].kind not in skip]
+    steps = [_step(nodes, columns, most) for nodes in rows if nodes[0].kind not in skip]
     caption = (
         "Each step has one colour scale, named with it, for all its maps and all images together: white is "
-        "zero, orange above, blue below. The images themselves are shown as ink on paper."
+        "zero, orange above, blue below."
     )
+    if any(node.kind == "Input" and len(node.values) == 1 for node in columns[0].nodes):
+        caption += " The images themselves are shown as ink on paper."
     return figure(f'<div class="path">{"".join(steps)}</div>', caption)
 
 
-def _step(nodes: Sequence[NodeMaps], titles: Sequence[str], classes: tuple[str, ...], most: int) -> str:
+def _step(nodes: Sequence[NodeMaps], columns: Sequence[FeatureMaps], most: int) -> str:
     first = nodes[0]
     shape = "×".join(str(n) for n in first.values.shape)
     limit = max(node.limit for node in nodes)
-    scale = "black is the largest value" if first.kind == "Input" else _range(nodes, limit)
+    scale = _image_scale(first) if first.kind == "Input" else _range(nodes, limit)
     pictures = "".join(
-        f'<div class="column">{_picture(node, limit, title, classes, most)}</div>'
-        for node, title in zip(nodes, titles, strict=True)
+        f'<div class="column">{_picture(node, limit, maps, most)}</div>'
+        for node, maps in zip(nodes, columns, strict=True)
     )
-    what = f'<div class="what"><b>{escape(first.node)}</b> {first.kind}, {shape}<span>{scale}</span></div>'
+    what = f"<b>{breakable(first.node)}</b> {first.kind} <span>{shape}</span><span>{scale}</span>"
+    what = f'<div class="what">{what}</div>'
     return f'<div class="step">{what}<div class="columns">{pictures}</div></div>'
 
 
@@ -70,19 +72,27 @@ def _range(nodes: Sequence[NodeMaps], limit: float) -> str:
     return f"scale −{text} to {text}" if any(node.signed for node in nodes) else f"scale 0 to {text}"
 
 
-def _picture(node: NodeMaps, limit: float, title: str, classes: tuple[str, ...], most: int) -> str:
+def _image_scale(node: NodeMaps) -> str:
+    return "black is the largest value" if len(node.values) == 1 else "as the network sees it"
+
+
+def _picture(node: NodeMaps, limit: float, maps: FeatureMaps, most: int) -> str:
     if node.kind == "Input":
-        return _image(node, title)
+        return _image(node, maps)
     if node.values.ndim == 3:
         return _maps(node, limit, most)
-    return _bars(node, limit, classes) if len(node.values) == len(classes) else _line(node, limit)
+    if len(node.values) == len(maps.classes):
+        return _bars(node, limit, maps.classes)
+    return _line(node, limit)
 
 
-def _image(node: NodeMaps, title: str) -> str:
-    values = node.values
+def _image(node: NodeMaps, maps: FeatureMaps) -> str:
+    values, title = node.values, maps.title
     low, high = float(values.min()), float(values.max())
-    # one channel is ink on paper: the largest value is black
-    shown = grey(high + low - values[0], low, high) if len(values) != 3 else rgb(values, low, high)
+    if len(values) == 3:  # the picture has the network's order of the channels undone
+        shown = rgb(values, low, high) if maps.picture is None else maps.picture
+    else:  # one channel is ink on paper: the largest value is black
+        shown = grey(high + low - values[0], low, high)
     alt = escape(f"{title}: the image, {values.shape[1]} by {values.shape[2]} pixels", quote=True)
     heading = f"<h3>{escape(title)}</h3>" if title else ""
     return f'{heading}<img class="pixels image" src="{data_uri(shown)}" alt="{alt}">'

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib import resources
 
 __all__ = [
     "Markup",
+    "breakable",
     "details",
     "escape",
     "figure",
@@ -34,6 +36,17 @@ class Markup(str):
 def link(anchor: str, text: str) -> Markup:
     """Link to an anchor of this page; both are plain text."""
     return Markup(f'<a href="#{escape(anchor, quote=True)}">{escape(text)}</a>')
+
+
+def breakable(name: str) -> Markup:
+    """Escape the name of a node and let a line break after its slashes, underscores and dots.
+
+    Examples
+    --------
+    >>> breakable("inception_3b/output")
+    'inception_<wbr>3b/<wbr>output'
+    """
+    return Markup(re.sub(r"([/_.])(?=\w)", r"\1<wbr>", escape(name)))
 
 
 def style_sheet() -> str:

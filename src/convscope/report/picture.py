@@ -50,14 +50,19 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
     return _uri(_png(pixels, 2))
 
 
-def photo_uri(pixels: NDArray[np.uint8]) -> str:
-    """Turn a photograph (H, W, 3) into a JPEG data URI, or PNG where it is small and every pixel counts."""
-    if max(pixels.shape[:2]) <= 64:
+def photo_uri(pixels: NDArray[np.uint8], *, exact: int = 64, most: int | None = None) -> str:
+    """Turn a photograph (H, W, 3) into a JPEG data URI, or PNG where it is small and every pixel counts.
+
+    Up to `exact` pixels a side it is a PNG; above `most` it is made smaller, to that size.
+    """
+    if max(pixels.shape[:2]) <= exact:
         return data_uri(pixels)
     from PIL import Image
 
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "jpeg", quality=82, optimize=True)
+    buffer, picture = io.BytesIO(), Image.fromarray(pixels)
+    if most is not None:
+        picture.thumbnail((most, most))
+    picture.save(buffer, "jpeg", quality=82, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
