@@ -129,7 +129,9 @@ def inspect(
         layers=layers,
         left_out=left_out,
         summary=summary,
-        baseline=None if baseline is None else _compared(baseline, layers, node, channels, tell),
+        baseline=None
+        if baseline is None
+        else _compared(baseline, subject.name, layers, node, channels, tell),
         images=showed,
         channels=() if pictures is None else patches(pictures, layers, budget, tell),
         evidence=() if pictures is None else evidence(pictures, target, budget, tell),
@@ -198,12 +200,17 @@ def _account(subject: Subject, table: KernelTable) -> LayerAccount:
 
 
 def _compared(
-    baseline: Any, layers: tuple[LayerAccount, ...], node: str | None, channels: str | None, tell: Step
+    baseline: Any,
+    name: str,
+    layers: tuple[LayerAccount, ...],
+    node: str | None,
+    channels: str | None,
+    tell: Step,
 ) -> Baseline:
     other = baseline if isinstance(baseline, Subject) else open_subject(baseline)
     before, left_out = _judged(other, node if node in other.kernels else None, channels, tell)
     one, two = ({layer.node: layer.table for layer in account} for account in (before, layers))
-    found = compare(one, two, other.name)
+    found = compare(one, two, other.source if other.name == name else other.name)
     return replace(found, unlike={**found.unlike, **left_out})
 
 

@@ -53,7 +53,7 @@ class _Budget:
 
 _BUDGETS = {
     "quick": _Budget(3, 6, 3, 2, ("gradient",), 7, 4),
-    "full": _Budget(8, 16, 9, 6, ("gradient", "gradient-x-input", "guided", "integrated", "smooth"), 15, 10),
+    "full": _Budget(8, 12, 9, 6, ("gradient", "gradient-x-input", "guided", "integrated", "smooth"), 15, 10),
 }
 
 

@@ -25,9 +25,12 @@ def patches_section(views: tuple[ChannelView, ...], bgr: bool) -> str:
     nodes = list(dict.fromkeys(view.node for view in views))
     parts = [_PATCHES]
     for node in nodes:
-        items = "".join(_channel(view, bgr) for view in views if view.node == node)
+        its = [view for view in views if view.node == node]
+        items = "".join(_channel(view, bgr) for view in its)
+        coloured = any(len(back) == 3 for view in its for back in view.projections)
+        caption = _RULE + (_IN_COLOUR if coloured else _IN_ONE)
         parts.append(
-            f"<h3><code>{escape(node)}</code></h3>\n" + figure(f'<ul class="wakes">{items}</ul>', _RULE)
+            f"<h3><code>{escape(node)}</code></h3>\n" + figure(f'<ul class="wakes">{items}</ul>', caption)
         )
     return section("patches", "What wakes its channels", *parts)
 
@@ -40,8 +43,10 @@ _PATCHES = (
 _RULE = (
     "Above: the patch as the network sees it, grey beyond the image. Where a cell sees more than a quarter "
     "of the image, it is the square that holds all but 2 % at each edge of the projection's energy. Below: "
-    "the projection, in its own colours, grey is zero, each scaled by its largest magnitude."
+    "the projection, each scaled by its largest magnitude: "
 )
+_IN_COLOUR = "grey is zero, red, green and blue the projection to these channels."
+_IN_ONE = "white is zero, orange above, blue below."
 
 
 def _channel(view: ChannelView, bgr: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -79,6 +80,8 @@ def _image_scale(node: NodeMaps) -> str:
 def _picture(node: NodeMaps, limit: float, maps: FeatureMaps, most: int) -> str:
     if node.kind == "Input":
         return _image(node, maps)
+    if node.values.ndim == 3 and node.values[0].size == 1:  # one cell a map is one number a channel
+        node = replace(node, values=node.values.ravel())
     if node.values.ndim == 3:
         return _maps(node, limit, most)
     if len(node.values) == len(maps.classes):
