@@ -12,7 +12,7 @@ import pytest
 import convscope as cs
 from convscope.errors import DtypeError, FileError, InvalidValue, UnknownName
 from convscope.inspection import Inspection, gates
-from convscope.layers import Conv2d, Linear, ReLU
+from convscope.layers import Conv2d, ConvNd, Linear, ReLU
 from convscope.network import Node
 
 RNG = np.random.default_rng(5)
@@ -147,6 +147,22 @@ def test_a_thousand_nodes(tmp_path: Path) -> None:
 def test_a_network_of_dense_layers_only(tmp_path: Path) -> None:
     net = cs.Network([Node("fc", Linear(np.ones((3, 8), np.float32)), "input")], (8,))
     assert "1 dense layer" in pages(cs.inspect(net), tmp_path)
+
+
+def test_a_full_inspection_of_a_network_without_kernels_shows_what_there_is(tmp_path: Path) -> None:
+    net = net_of(Node("relu", ReLU(), "input"))
+    account = cs.inspect(net, RNG.normal(size=(2, *net.input_shape)).astype(np.float32), budget="full")
+    assert account.painted == account.seen_from_image == ()
+    assert 'id="maps"' in pages(account, tmp_path)
+
+
+def test_convolutions_of_one_dimension_are_named_and_not_judged() -> None:
+    row = ConvNd(RNG.normal(size=(4, 2, 5)).astype(np.float32))
+    account = cs.inspect(cs.Network([Node("row", row, "input")], (2, 30), input_name="input"))
+    words = " ".join(account.words)
+    assert "None of its convolutions is judged" in words
+    assert "1 ConvNd" in words
+    assert "no convolution" not in words
 
 
 def test_kernels_too_large_to_judge_are_named() -> None:

@@ -16,6 +16,7 @@ __all__ = ["painted", "seen"]
 
 Step = Callable[[str, float], object]
 _SEEN = 3  # layers whose kernels are composed with those before them
+_TRIED = 12  # layers that are tried: each sees more of the image than the one before
 _NODES = 2  # layers for whose channels inputs are painted
 _EACH = 3  # channels of each
 _STEPS = 48
@@ -35,9 +36,9 @@ def seen(
         Told what is done and the share of all work that is done.
     """
     found: list[SeenFromImage] = []
-    for layer in layers:
-        if layer.reads_image or len(found) == _SEEN:
-            continue
+    for layer in [layer for layer in layers if not layer.reads_image][:_TRIED]:
+        if len(found) == _SEEN:
+            break
         tell(f"composing {layer.node} with the layers before it", 0.3 + 0.05 * len(found) / _SEEN)
         try:
             found.append(seen_from_image(net, layer.node, channels=channels))
@@ -49,6 +50,8 @@ def seen(
 def painted(net: Network, layers: Sequence[LayerAccount], seed: int, tell: Step) -> tuple[Maximum, ...]:
     """Paint inputs for the channels of largest norm of a middle and the last convolution that has a shape."""
     names = [layer for layer in layers if not layer.pointwise] or list(layers)
+    if not names:
+        return ()
     chosen = [names[i] for i in sorted({round(s) for s in np.linspace(0, len(names) - 1, _NODES + 1)[1:]})]
     found: list[Maximum] = []
     for step, layer in enumerate(chosen):

@@ -5,6 +5,7 @@ The words that decide stand between double asterisks, as in Markdown.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -169,9 +170,14 @@ def _all_layers(layers: Sequence[LayerAccount]) -> str:
 def _without_kernels(
     subject: Subject, layers: Sequence[LayerAccount], left_out: Mapping[str, str]
 ) -> list[str]:
-    if not subject.kernels:
+    others = _other_convolutions(subject)
+    if not subject.kernels and not others:
         return ["**It has no convolution**, so there is no kernel to judge; its map and its sizes are below."]
     said = []
+    if others:
+        named = _listed([f"{count} {kind}" for kind, count in others.items()])
+        which = "**None of its convolutions is judged**" if not subject.kernels else "Not judged"
+        said.append(f"{which}: {named}; kernels are judged where a Conv2d slides over an image.")
     if left_out:
         many = "s" * (len(left_out) > 1)
         said.append(f"{len(left_out)} convolution{many} could not be judged; the reason is given below.")
@@ -183,6 +189,14 @@ def _without_kernels(
     return said
 
 
+def _other_convolutions(subject: Subject) -> dict[str, int]:
+    """Count by kind the convolutions that are not judged: of one or three dimensions, transposed."""
+    if subject.net is None:
+        return {}
+    kinds = Counter(n.layer.kind for name, n in subject.net.nodes.items() if name not in subject.kernels)
+    return {kind: count for kind, count in kinds.items() if kind.startswith("Conv")}
+
+
 def _what_matters(findings: Sequence[NetworkFinding], layers: Sequence[LayerAccount]) -> list[str]:
     if not findings:
         if not layers:
@@ -190,7 +204,9 @@ def _what_matters(findings: Sequence[NetworkFinding], layers: Sequence[LayerAcco
         return ["Nothing was found that needs mending; what was looked for is listed below."]
     worst = findings[0]
     most = "What matters most" if worst.importance >= _WEIGHTY else "Nothing weighs much; the most there is"
-    found = f"{most}: **{worst.name}**. In {worst.text} (threshold {_threshold(worst)})."
+    text = worst.text
+    text = f"In {text}" if text.startswith(f"{worst.node}:") else f"{text[0].upper()}{text[1:]}"
+    found = f"{most}: **{worst.name}**. {text} (threshold {_threshold(worst)})."
     return [f"{found} What one might do: {worst.advice[0].lower()}{worst.advice[1:]}"]
 
 
