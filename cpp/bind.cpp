@@ -134,12 +134,15 @@ template <class T> void register_pool(nb::module_& m) {
         "dilation"_a);
     m.def(
         "max_pool2d_grad",
-        [](In<T, Image> grad, In<int32_t, Image> indices, Out<T, Image> dx) {
-            const PoolShape shape = pool_shape(dx, grad, {1, 1}, {1, 1}, {}, {1, 1}, false);
+        [](In<T, Image> grad, std::optional<In<T, Image>> y, In<int32_t, Image> indices, Out<T, Image> dx, Pair kernel,
+           Pair stride, Pads pads, Pair dilation) {
+            const PoolShape shape = pool_shape(dx, grad, kernel, stride, pads, dilation, false);
+            const T* rectified = y ? y->data() : nullptr;
             nb::gil_scoped_release free;
-            return kernels<T>().max_pool_grad(shape, grad.data(), indices.data(), dx.data());
+            return kernels<T>().max_pool_grad(shape, grad.data(), rectified, indices.data(), dx.data());
         },
-        "grad"_a.noconvert(), "indices"_a.noconvert(), "dx"_a.noconvert());
+        "grad"_a.noconvert(), "y"_a.noconvert().none(), "indices"_a.noconvert(), "dx"_a.noconvert(), "kernel"_a,
+        "stride"_a, "padding"_a, "dilation"_a);
     m.def(
         "avg_pool2d",
         [](In<T, Image> x, Out<T, Image> y, Pair kernel, Pair stride, Pads pads, bool count_padding) {

@@ -66,8 +66,8 @@ template <class T> struct Functions {
     void (*conv_grad_weight)(const ConvShape&, Algorithm, const T* x, const T* grad, T* dw);
 
     void (*max_pool)(const PoolShape&, const T* x, T* y, int32_t* indices);  // indices may be null
-    bool (*max_pool_grad)(const PoolShape&, const T* grad, const int32_t* indices,
-                          T* dx);  // false: an index lies outside
+    // False: an index lies outside. With y, the pooled values, the gradient counts only where y > 0.
+    bool (*max_pool_grad)(const PoolShape&, const T* grad, const T* y, const int32_t* indices, T* dx);
     void (*avg_pool)(const PoolShape&, const T* x, T* y);
     void (*avg_pool_grad)(const PoolShape&, const T* grad, T* dx);
     void (*channel_sums)(Index n, Index pixels, Index channels, T divisor, const T* x,

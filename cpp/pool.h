@@ -5,7 +5,7 @@
 // With fewer channels than a vector has lanes, whole vectors are loaded and stored all the same where
 // memory goes on: the lanes too many belong to the next pixel, which is written later.
 #pragma once
-#include "parallel.h"
+#include "activation.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
@@ -16,7 +16,9 @@ struct Reach {
     Reach(Index output, Index stride, Index pad, Index kernel, Index dilation, Index size)
         : start(output * stride - pad) {
         begin = start < 0 ? smaller(kernel, ceil_div(-start, dilation)) : 0;
-        end = start >= size ? begin : smaller(kernel, ceil_div(size - start, dilation));
+        end = start >= size                            ? begin
+              : start + kernel * dilation <= size      ? kernel  // nearly always: no division
+                                                       : smaller(kernel, ceil_div(size - start, dilation));
         end = larger(begin, end);
     }
 };
@@ -49,6 +51,24 @@ template <> struct SameSizeInteger<double> {
 };
 template <class T> using Mask = Vector<typename SameSizeInteger<T>::Type>;
 
+// Places of pixels, 32 bits each in memory, in lanes as wide as those of T; as load_lanes, all of them where memory goes on.
+template <class T> CONVSCOPE_INLINE Mask<T> load_places(const int32_t* p, Index count, const int32_t* end) {
+    if (p + width<T> <= end) {
+        if constexpr (sizeof(T) == sizeof(int32_t)) return load(p);
+        count = width<T>;
+    }
+    typename SameSizeInteger<T>::Type lanes[width<T>] = {};
+    for (Index l = 0; l < count; l++) lanes[l] = p[l];
+    return load(lanes);
+}
+template <class T> CONVSCOPE_INLINE void store_places(int32_t* p, Mask<T> places, Index count, const int32_t* end) {
+    if constexpr (sizeof(T) == sizeof(int32_t))
+        if (p + width<T> <= end) return store(p, places);
+    typename SameSizeInteger<T>::Type lanes[width<T>];
+    store(lanes, places);
+    for (Index l = 0; l < count; l++) p[l] = int32_t(lanes[l]);
+}
+
 // What max pooling knows of a channel vector of a window: the largest value so far, and the pixel where it was. Not-a-number
 // wins, the last one of a window, as in PyTorch; else the first of equals.
 template <class T, bool with_indices> struct Largest {
@@ -69,7 +89,7 @@ template <class T, bool with_indices> struct Largest {
 // V vectors of channels of one output pixel; `lanes` of the last one are real.
 template <class T, bool with_indices, int V>
 CONVSCOPE_INLINE void max_pool_vectors(const PoolShape& s, const T* image, const T* x_end, const Reach& rows, const Reach& columns,
-                                       Index lanes, T* out, const T* out_end, int32_t* place) {
+                                       Index lanes, T* out, const T* out_end, int32_t* place, const int32_t* place_end) {
     constexpr int W = width<T>;
     Largest<T, with_indices> largest[V];
     for (Index u = rows.begin; u < rows.end; u++)
@@ -83,26 +103,25 @@ CONVSCOPE_INLINE void max_pool_vectors(const PoolShape& s, const T* image, const
     unroll<V>([&](auto i) CONVSCOPE_LAMBDA {
         const Index count = i + 1 < V ? W : lanes;
         store_lanes(out + i * W, largest[i].best, count, out_end);
-        if constexpr (with_indices)
-            for (Index l = 0; l < count; l++) place[i * W + l] = int32_t(largest[i].where[l]);
+        if constexpr (with_indices) store_places<T>(place + i * W, largest[i].where, count, place_end);
     });
 }
 
 template <class T, bool with_indices>
-void max_pool_row(const PoolShape& s, const T* x, Index n, Index i, T* y, int32_t* indices) {
+void max_pool_row(const PoolShape s, const T* x, Index n, Index i, T* y, int32_t* indices) {
     constexpr int V = 4, W = width<T>;  // vectors at once: enough for one comparison not to wait for the other
     const T *image = x + n * s.h * s.w * s.c, *x_end = x + s.n * s.h * s.w * s.c;
     T *out = y + (n * s.oh + i) * s.ow * s.c, *out_end = out + s.ow * s.c;
-    int32_t* place = indices + (n * s.oh + i) * s.ow * s.c;
+    int32_t *place = indices + (n * s.oh + i) * s.ow * s.c, *place_end = place + s.ow * s.c;
     const Reach rows = rows_of(s, i);
     for (Index j = 0; j < s.ow; j++, out += s.c, place += s.c) {
         const Reach columns = columns_of(s, j);
         Index c = 0;
         for (; c + V * W <= s.c; c += V * W)
-            max_pool_vectors<T, with_indices, V>(s, image + c, x_end, rows, columns, W, out + c, out_end, place + c);
+            max_pool_vectors<T, with_indices, V>(s, image + c, x_end, rows, columns, W, out + c, out_end, place + c, place_end);
         for (; c < s.c; c += W)
             max_pool_vectors<T, with_indices, 1>(s, image + c, x_end, rows, columns, smaller<Index>(W, s.c - c), out + c, out_end,
-                                                 place + c);
+                                                 place + c, place_end);
     }
 }
 
@@ -115,8 +134,14 @@ template <class T> void max_pool(const PoolShape& s, const T* x, T* y, int32_t* 
     });
 }
 
-// dx[n][indices[n][p][c]][c] += grad[n][p][c]. An index of -1 (a window all in the padding) goes nowhere.
-template <class T> bool max_pool_grad(const PoolShape& s, const T* grad, const int32_t* indices, T* dx) {
+// The gradient at max pooling's output; where the pooled values y are given, only that of those above zero.
+template <class T> struct PooledGradient {
+    const T *grad, *y;
+};
+
+// Windows that may overlap: dx[n][indices[n][p][c]][c] += grad[n][p][c], one by one.
+template <class T>
+bool scatter_to_windows(const PoolShape& s, const PooledGradient<T>& grad, const int32_t* indices, T* dx) {
     const Index image = s.h * s.w, cells = s.oh * s.ow, strip = smaller<Index>(s.c, 64), strips = ceil_div(s.c, strip);
     int outside = 0;
     parallel(s.n * strips, team_size(s.n * strips, double(s.n) * cells * s.c / 2), [&](Index item, int) {
@@ -128,11 +153,57 @@ template <class T> bool max_pool_grad(const PoolShape& s, const T* grad, const i
             for (Index c = begin; c < end; c++) {
                 const Index pixel = indices[p * s.c + c];
                 if (pixel >= 0 && pixel < image)
-                    to[pixel * s.c + c] += grad[p * s.c + c];
+                    to[pixel * s.c + c] += grad.y && !(grad.y[p * s.c + c] > 0) ? T(0) : grad.grad[p * s.c + c];
                 else
-                    bad |= pixel != -1;
+                    bad = true;
             }
         if (bad) __atomic_store_n(&outside, 1, __ATOMIC_RELAXED);
+    });
+    return !outside;
+}
+
+// Windows apart from each other: every pixel of a window takes the gradient where it won, and zero elsewhere. What a vector
+// wider than all channels writes too much is zero too, and the pixel it belongs to comes later; no vector goes past its row.
+//
+//     window 0 | window 1 | ...      a row of windows, with the rows of dx down to the next one
+//
+// Says whether all places are in the image. (What comes by value stays in registers.)
+template <class T>
+bool spread_over_row(const PoolShape s, const PooledGradient<T> grad, const int32_t* indices, Index n, Index i, T* dx) {
+    const Index row = s.w * s.c, cells = s.ow * s.c, size = (n + 1) * s.oh * cells;  // no vector looks into the next image
+    const Reach rows = rows_of(s, i);
+    const Index first = i == 0 ? 0 : smaller(s.h, rows.start), last = i + 1 == s.oh ? s.h : smaller(s.h, rows.start + s.stride_y);
+    T* const to = dx + n * s.h * row;
+    memset(to + first * row, 0, (last - first) * row * sizeof(T));
+    Mask<T> bad = {};
+    for (Index j = 0; j < s.ow; j++) {
+        const Reach columns = columns_of(s, j);
+        for (Index c = 0; c < s.c; c += width<T>) {
+            const Index e = (n * s.oh + i) * cells + j * s.c + c, lanes = smaller<Index>(width<T>, s.c - c);
+            const Mask<T> place = load_places<T>(indices + e, lanes, indices + size);
+            Vector<T> g = load_lanes(grad.grad + e, lanes, grad.grad + size);
+            if (grad.y) g = where_positive(load_lanes(grad.y + e, lanes, grad.y + size), g);
+            bad |= (place < 0) | (place >= int(s.h * s.w));
+            for (Index y = rows.start + rows.begin; y < rows.start + rows.end; y++)
+                for (Index x = columns.start + columns.begin; x < columns.start + columns.end; x++) {
+                    T* pixel = to + y * row + x * s.c;
+                    store_lanes(pixel + c, place == int(y * s.w + x) ? g : Vector<T>{}, lanes,
+                                s.c < width<T> ? to + (y + 1) * row : pixel + s.c);
+                }
+        }
+    }
+    for (int l = 0; l < width<T>; l++)
+        if (bad[l]) return false;
+    return true;
+}
+
+template <class T>
+bool max_pool_grad(const PoolShape& s, const T* grad, const T* y, const int32_t* indices, T* dx) {
+    const bool apart = s.kernel_y <= s.stride_y && s.kernel_x <= s.stride_x && s.dilation_y == 1 && s.dilation_x == 1;
+    if (!apart) return scatter_to_windows<T>(s, {grad, y}, indices, dx);
+    int outside = 0;
+    parallel_output_rows<T>(s, [&](Index n, Index i) {
+        if (!spread_over_row<T>(s, {grad, y}, indices, n, i, dx)) __atomic_store_n(&outside, 1, __ATOMIC_RELAXED);
     });
     return !outside;
 }

@@ -50,7 +50,10 @@ def max_pool2d(
     x: _Array, y: _Array, indices: npt.NDArray[np.int32] | None,
     kernel: _Pair, stride: _Pair, padding: _Pads, dilation: _Pair,
 ) -> None: ...  # fmt: skip
-def max_pool2d_grad(grad: _Array, indices: npt.NDArray[np.int32], dx: _Array) -> bool:
+def max_pool2d_grad(
+    grad: _Array, y: _Array | None, indices: npt.NDArray[np.int32], dx: _Array,
+    kernel: _Pair, stride: _Pair, padding: _Pads, dilation: _Pair,
+) -> bool:  # fmt: skip
     """False if an index lies outside the image."""
 
 def avg_pool2d(

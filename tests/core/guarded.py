@@ -60,6 +60,11 @@ def run(at_end: bool, dtype: str) -> None:
         pooled, indices = guard(at_end, *native.max_pool2d(x, (2, 2), return_indices=True, **window))
         native.max_pool2d(x, (2, 2), out=pooled, **window)
         native.max_pool2d_grad(pooled, indices, x.shape, out=dx)
+        apart = {"stride": (2, 2), "padding": ((1, 1), (1, 1))}
+        winners, places = guard(at_end, *native.max_pool2d(x, (2, 2), return_indices=True, **apart))
+        native.max_pool2d_grad(
+            winners, places, x.shape, kernel_size=(2, 2), rectified=winners, out=dx, **apart
+        )
         native.avg_pool2d(x, (2, 2), out=pooled, **window)
         native.avg_pool2d_grad(pooled, x.shape, (2, 2), out=dx, **window)
         native.global_avg_pool2d(x)

@@ -147,7 +147,13 @@ template <class T> void test_others(Index n, Index h, Index w, Index c) {
     std::vector<int32_t> indices(outputs);
     on_any_threads<T>("max_pool", outputs, [&](T* y) { kernels.max_pool(s, x.data(), y, indices.data()); });
     on_any_threads<T>("max_pool_grad", inputs, [&](T* dx) {
-        if (!kernels.max_pool_grad(s, pooled.data(), indices.data(), dx)) std::printf("max_pool_grad: index\n"), failures++;
+        if (!kernels.max_pool_grad(s, pooled.data(), nullptr, indices.data(), dx)) std::printf("max_pool_grad: index\n"), failures++;
+    });
+    PoolShape apart = s;
+    apart.kernel_y = apart.kernel_x = 2;
+    on_any_threads<T>("max_pool", outputs, [&](T* y) { kernels.max_pool(apart, x.data(), y, indices.data()); });
+    on_any_threads<T>("max_pool_grad, windows apart", inputs, [&](T* dx) {
+        kernels.max_pool_grad(apart, pooled.data(), pooled.data(), indices.data(), dx);
     });
     on_any_threads<T>("avg_pool", outputs, [&](T* y) { kernels.avg_pool(s, x.data(), y); });
     on_any_threads<T>("avg_pool_grad", inputs, [&](T* dx) { kernels.avg_pool_grad(s, pooled.data(), dx); });

@@ -116,7 +116,26 @@ def test_blocks_are_shared_by_those_who_never_live_together() -> None:
     assert x is y
 
 
-@pytest.mark.parametrize("make", [mixed, lambda: resnet18("cifar")], ids=["mixed", "resnet18"])
+def pooled() -> Network:
+    """Max pooling behind every kind of ReLU that is joined: windows apart, and windows that overlap."""
+    build = Builder((3, 24, 24), seed=0)
+    x = build.add("relu0", ReLU(), build.add("conv0", conv2d(6, 3), "input"))
+    x = build.add("pool0", MaxPool2d(2), x)
+    x = build.add(
+        "relu1", ReLU(), build.add("bn1", batch_norm(), build.add("conv1", conv2d(8, 3, padding=1), x))
+    )
+    branch = x = build.add("pool1", MaxPool2d(3, stride=1, padding=1), x)
+    x = build.add("add2", Add(), build.add("bn2", batch_norm(), build.add("conv2", conv2d(8, 1), x)), branch)
+    branch = x = build.add("pool2", MaxPool2d(3, stride=2, padding=1), build.add("relu2", ReLU(), x))
+    x = build.add("relu3", ReLU(), build.add("add3", Add(), build.add("conv3", conv2d(8, 1), x), branch))
+    x = build.add("pool4", MaxPool2d(2), build.add("pool3", MaxPool2d((2, 1)), x))
+    build.add("fc", linear(5), build.add("flatten", Flatten(), x))
+    return build.network()
+
+
+@pytest.mark.parametrize(
+    "make", [mixed, pooled, lambda: resnet18("cifar")], ids=["mixed", "pooled", "resnet18"]
+)
 def test_training_joined_gives_the_very_numbers(make) -> None:
     net = make()
     joined = net.joined("fc")

@@ -65,9 +65,33 @@ def test_max_pool_equals_pytorch_on_500_drawn_configurations(core: str) -> None:
         terms = case.kernel[0] * case.kernel[1]
         size = ops.max_pool2d_grad(np.abs(grad).astype(np.float64), indices, x.shape)
         assert_within(dx, leaf.grad.numpy(), sum_bound(terms, size, case.dtype), "dx")
+        windows = {"kernel_size": case.kernel, **settings(case, True)}
+        assert np.array_equal(ops.max_pool2d_grad(grad, indices, x.shape, **windows), dx), "windows are known"
+        masked = ops.max_pool2d_grad(np.where(y > 0, grad, 0).astype(y.dtype), indices, x.shape)
+        rectified = ops.max_pool2d_grad(grad, indices, x.shape, **windows, rectified=y)
+        assert np.array_equal(rectified, masked), "of a ReLU"
 
     check()
     assert len(seen) >= 500
+
+
+@pytest.mark.parametrize("channels", [1, 6, 16, 35])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "size"), [(2, 2, (9, 12)), ((2, 1), (3, 2), (7, 5)), (1, 1, (3, 4))]
+)
+def test_windows_apart_write_every_pixel_and_no_more(
+    core: str, channels: int, kernel: object, stride: object, size: tuple[int, int]
+) -> None:
+    x = np.random.default_rng(0).normal(size=(3, channels, *size)).astype(np.float32)
+    y, indices = ops.max_pool2d(x, kernel, stride=stride, return_indices=True)
+    memory = np.full((x.size + 64,), np.nan, np.float32)
+    out = memory[:-64].reshape(3, *size, channels).transpose(0, 3, 1, 2)
+    ops.max_pool2d_grad(y, indices, x.shape, kernel_size=kernel, stride=stride, out=out)
+    assert np.array_equal(out, ops.max_pool2d_grad(y, indices, x.shape))
+    assert np.isnan(memory[-64:]).all()
+    indices[2, channels - 1, -1, -1] = size[0] * size[1]
+    with pytest.raises(InvalidValue, match="indices must be from 0 to"):
+        ops.max_pool2d_grad(y, indices, x.shape, kernel_size=kernel, stride=stride)
 
 
 def torch_avg_pool(case: PoolCase, x: torch.Tensor) -> torch.Tensor:

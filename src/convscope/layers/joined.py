@@ -1,4 +1,4 @@
-"""Pairs of layers that training computes in one pass over memory, forward and backward.
+"""Layers that training computes together, in fewer passes over memory, forward and backward.
 
 Each shares its layers' arrays and gives the very numbers that they give one after the other.
 Only the rule "gradient" is known here: views of a network run the layers themselves.
@@ -14,12 +14,13 @@ from convscope import ops
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape
 from convscope.layers.batch_norm import BatchNorm, NormCache
 from convscope.layers.conv2d import Conv2d
+from convscope.layers.max_pool2d import MaxPool2d
 
-__all__ = ["AddReLU", "ConvReLU", "Joined", "NormReLU"]
+__all__ = ["AddReLU", "ConvReLU", "Joined", "NormReLU", "PooledReLU", "Rectified"]
 
 
 class Joined(Layer):
-    """A layer with a ReLU behind it; the parameters and statistics are the layer's own."""
+    """A layer that does the work of another, too; the parameters and statistics are the layer's own."""
 
     def __init__(self, inner: Layer) -> None:
         super().__init__()
@@ -32,11 +33,26 @@ class Joined(Layer):
         return self.inner.output_shape(*shapes)
 
 
-def _masked(grad: Array, y: Array, context: Context) -> Array:
+class Rectified(Joined):
+    """A layer with a ReLU behind it.
+
+    Its backward pass masks the gradient where the ReLU was shut, unless `masks` is False: then who reads the
+    ReLU has done so (`PooledReLU`), and its value is not kept.
+    """
+
+    masks = True
+
+    def _kept(self, y: Array) -> Array | None:
+        return y if self.masks else None
+
+
+def _masked(grad: Array, y: Array | None, context: Context) -> Array:
+    if y is None:
+        return grad
     return ops.relu_grad(grad, y, out=context.array("masked gradient", y.shape, y.dtype))
 
 
-class ConvReLU(Joined):
+class ConvReLU(Rectified):
     """relu(convolution + bias), stored once.
 
     Examples
@@ -66,7 +82,7 @@ class ConvReLU(Joined):
             algorithm=context.algorithm,
         )
         y = packed(x, out=self.borrow_output(context, x))
-        return y, (x, y)
+        return y, (x, self._kept(y))
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
@@ -76,7 +92,7 @@ class ConvReLU(Joined):
         return self.inner.backward(_masked(grad, y, context), x, rule, context)
 
 
-class NormReLU(Joined):
+class NormReLU(Rectified):
     """relu(batch norm), or relu(batch norm + second input), in training.
 
     Examples
@@ -110,7 +126,7 @@ class NormReLU(Joined):
             rectify=True,
             out=self.borrow_output(context, x),
         )
-        return y, (NormCache(x, mean, var, True), y)
+        return y, (NormCache(x, mean, var, True), self._kept(y))
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
@@ -144,7 +160,7 @@ class NormReLU(Joined):
         return self.inner.output_shape(shapes[0])
 
 
-class AddReLU(Joined):
+class AddReLU(Rectified):
     """relu(sum), of arrays of one shape.
 
     Examples
@@ -162,7 +178,7 @@ class AddReLU(Joined):
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the rectified sum; the cache is how many there were, and it."""
         y = ops.add(*inputs, rectify=True, out=self.borrow_output(context, *inputs))
-        return y, (len(inputs), y)
+        return y, (len(inputs), self._kept(y))
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
@@ -170,3 +186,37 @@ class AddReLU(Joined):
         """Give every input the same masked gradient."""
         count, y = cache
         return (_masked(grad, y, context),) * count, {}
+
+
+class PooledReLU(Joined):
+    """Max pooling of what a joined layer rectified; it masks the gradient for it, on the smaller map.
+
+    The largest of a window is above zero or the whole window is shut, so it is the same mask.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convscope.layers.max_pool2d import MaxPool2d
+    >>> layer = PooledReLU(MaxPool2d(2))
+    >>> y, cache = layer.forward(np.array([[[[0.0, 0.0, 3.0, 0.0], [0.0, 0.0, 0.0, 4.0]]]]))
+    >>> layer.backward(np.ones_like(y), cache)[0][0, 0]
+    array([[0., 0., 0., 0.],
+           [0., 0., 0., 1.]])
+    """
+
+    kind = "PooledReLU"
+    inner: MaxPool2d
+
+    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
+        """Give the maxima; the cache is that of the pooling, and they."""
+        y, cache = self.inner.forward(*inputs, context=context)
+        return y, (*cache, y)
+
+    def backward(
+        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
+    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
+        """Send each gradient that the ReLU lets through to the place of its maximum."""
+        switches, shape, y = cache
+        out = context.array("input gradient", shape, grad.dtype)
+        settings = self.inner.settings()
+        return ops.max_pool2d_grad(grad, switches, shape, **settings, rectified=y, out=out), {}

@@ -67,7 +67,7 @@ class MaxPool2d(Pool2d):
         check_rule(rule)
         switches, shape = cache
         out = context.array("input gradient", shape, grad.dtype)
-        return ops.max_pool2d_grad(grad, switches, shape, out=out), {}
+        return ops.max_pool2d_grad(grad, switches, shape, **self.settings(), out=out), {}
 
     def settings(self) -> dict[str, Any]:
         """kernel_size, stride, padding, dilation, ceil_mode."""

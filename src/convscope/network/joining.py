@@ -5,6 +5,7 @@
     batch norm ─┐
             x ──┴► add ─► relu          NormReLU of two inputs, named as the batch norm
     x, y, ... ──► add ─► relu           AddReLU, named add
+    ... ─► relu ─► max pooling          the pooling masks the gradient for the ReLU (PooledReLU)
 
 The joint node bears the name of the layer with the parameters, so gradients and statistics
 have the names they have in the network itself.
@@ -14,9 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from convscope.layers import Add, BatchNorm, Conv2d, ReLU, TableConv2d
+from convscope.layers import Add, BatchNorm, Conv2d, MaxPool2d, ReLU, TableConv2d
 from convscope.layers.base import Shape
-from convscope.layers.joined import AddReLU, ConvReLU, NormReLU
+from convscope.layers.joined import AddReLU, ConvReLU, NormReLU, PooledReLU, Rectified
 from convscope.network.graph import Node, consumers
 
 __all__ = ["joined_nodes"]
@@ -44,7 +45,10 @@ def joined_nodes(nodes: Mapping[str, Node], output: str, shapes: Mapping[str, Sh
         if isinstance(node.layer, ReLU) and before is not None and node.name != output:
             joint = _joint(before, result, alone, shapes)
         if joint is None:
-            result[node.name] = Node(node.name, node.layer, inputs)
+            layer = node.layer
+            if isinstance(layer, MaxPool2d) and before and isinstance(before.layer, Rectified):
+                before.layer.masks, layer = False, PooledReLU(layer)
+            result[node.name] = Node(node.name, layer, inputs)
             continue
         del result[inputs[0]]
         result.pop(joint.name, None)

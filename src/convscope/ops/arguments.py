@@ -27,6 +27,7 @@ __all__ = [
     "check_length",
     "check_ndim",
     "check_out",
+    "check_pixels",
     "check_pool_windows",
     "check_same_shape",
     "image_shape",
@@ -100,6 +101,14 @@ def check_same_shape(op: str, name: str, array: Array, shape: Sequence[int], mea
     if array.shape != tuple(shape):
         raise InvalidValue(
             f"{op}: {name} must have the shape of {meaning}, {tuple(shape)}; got {name}.shape={array.shape}."
+        )
+
+
+def check_pixels(op: str, indices: Array, pixels: int) -> None:
+    """Refuse places (row * W + column) outside an image of so many pixels."""
+    if indices.size and (indices.min() < 0 or indices.max() >= pixels):
+        raise InvalidValue(
+            f"{op}: indices must be from 0 to H*W - 1 = {pixels - 1}; got {indices.min()} to {indices.max()}."
         )
 
 

@@ -17,6 +17,7 @@ from convscope import _core
 from convscope.errors import InvalidValue
 from convscope.geometry import pool_output_size
 from convscope.ops.algorithms import choose
+from convscope.ops.arguments import check_pixels
 from convscope.ops.memory import Array
 
 Pair = tuple[int, int]
@@ -282,13 +283,23 @@ def max_pool2d(
 
 
 def max_pool2d_grad(
-    grad: Array, indices: Array, input_shape: tuple[int, ...], *, out: Array | None = None
+    grad: Array,
+    indices: Array,
+    input_shape: tuple[int, ...],
+    *,
+    kernel_size: Pair = ONE,
+    stride: Pair = (0, 0),  # all windows lie one upon the other
+    padding: Pads = NONE,
+    dilation: Pair = ONE,
+    rectified: Array | None = None,
+    out: Array | None = None,
 ) -> Array:
     """See `convscope.ops.max_pool2d_grad`."""
     n, c, h, w = input_shape
     dx = _target(out, n, h, w, c, grad.dtype)
-    if not _core.max_pool2d_grad(_nhwc(grad), _nhwc(indices), dx):
-        raise InvalidValue(f"max_pool2d_grad: indices must be from 0 to {h * w - 1}, of {h}x{w} pixels.")
+    y = None if rectified is None else _nhwc(rectified)
+    if not _core.max_pool2d_grad(_nhwc(grad), y, _nhwc(indices), dx, kernel_size, stride, padding, dilation):
+        check_pixels("max_pool2d_grad", indices, h * w)
     return _give(dx, out)
 
 

@@ -6,7 +6,7 @@ from typing import Literal, cast, overload
 
 import numpy as np
 
-from convscope.errors import DtypeError, InvalidValue
+from convscope.errors import DtypeError
 from convscope.ops.arguments import (
     Pads,
     Places,
@@ -134,7 +134,17 @@ def max_pool2d(
 
 
 def max_pool2d_grad(
-    grad: Array, indices: Array, input_shape: tuple[int, ...], *, out: Array | None = None
+    grad: Array,
+    indices: Array,
+    input_shape: tuple[int, ...],
+    *,
+    kernel_size: Size | None = None,
+    stride: Size | None = None,
+    padding: Pads = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    rectified: Array | None = None,
+    out: Array | None = None,
 ) -> Array:
     """Give the gradient of a loss by the input of `max_pool2d`: each goes to the pixel that won.
 
@@ -144,6 +154,11 @@ def max_pool2d_grad(
     indices : int32 ndarray of the same shape
         As `max_pool2d` gives them.
     input_shape : (N, C, H, W)
+    kernel_size, stride, padding, dilation, ceil_mode
+        As `max_pool2d` had them: windows that do not overlap are faster. Without a kernel size any pixel may
+        have won anywhere.
+    rectified : ndarray of the shape of `grad`, optional
+        The pooled values of a ReLU: the gradient is that of its input, zero where they are not above zero.
     out : ndarray of shape (N, C, H, W), optional
 
     Raises
@@ -161,20 +176,22 @@ def max_pool2d_grad(
            [5., 0.]])
     """
     op = "max_pool2d_grad"
-    check_arrays(op, grad=grad)
+    check_arrays(op, grad=grad, rectified=rectified)
     check_ndim(op, "grad", grad, "N, C, oH, oW")
     shape = image_shape(op, "input_shape", input_shape)
     if not isinstance(indices, np.ndarray) or indices.dtype != np.int32:
         raise DtypeError(f"{op}: indices must be int32, as max_pool2d gives them.")
     check_same_shape(op, "indices", indices, grad.shape, "grad")
-    check_same_shape(op, "grad", grad, (*shape[:2], *grad.shape[2:]), "the output")
-    pixels = shape[2] * shape[3]
-    if grad.size and (indices.min() < 0 or indices.max() >= pixels):
-        raise InvalidValue(
-            f"{op}: indices must be from 0 to H*W - 1 = {pixels - 1}; got {indices.min()} to {indices.max()}."
-        )
+    if rectified is not None:
+        check_same_shape(op, "rectified", rectified, grad.shape, "grad")
+    output: tuple[int, ...] = grad.shape[2:]
+    windows: dict[str, object] = {}
+    if kernel_size is not None:
+        *kernel, output = _place(op, shape, kernel_size, stride, padding, dilation, ceil_mode)
+        windows = dict(zip(("kernel_size", "stride", "padding", "dilation"), kernel, strict=True))
+    check_same_shape(op, "grad", grad, (*shape[:2], *output), "the output")
     check_out(op, out, shape, grad.dtype, grad)
-    return cast(Array, get(op)(grad, indices, shape, out=out))
+    return cast(Array, get(op)(grad, indices, shape, **windows, rectified=rectified, out=out))
 
 
 def avg_pool2d(

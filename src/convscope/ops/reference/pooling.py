@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from convscope.geometry import kernel_span
+from convscope.ops.arguments import check_pixels
 from convscope.ops.memory import Array, give, silent
 from convscope.ops.reference.convolution import NONE, ONE, Pads, Pair, output_size, windows
 
@@ -61,10 +62,21 @@ def max_pool2d(
 
 
 def max_pool2d_grad(
-    grad: Array, indices: Array, input_shape: tuple[int, ...], *, out: Array | None = None
+    grad: Array,
+    indices: Array,
+    input_shape: tuple[int, ...],
+    *,
+    kernel_size: Pair = ONE,
+    stride: Pair = ONE,
+    padding: Pads = NONE,
+    dilation: Pair = ONE,
+    rectified: Array | None = None,
+    out: Array | None = None,
 ) -> Array:
-    """Send each gradient to the pixel that was the largest of its window."""
+    """Send each gradient to the pixel that was the largest of its window, whatever the window was."""
     n, c, h, w = input_shape
+    check_pixels("max_pool2d_grad", indices, h * w)
+    grad = grad if rectified is None else np.where(rectified > 0, grad, grad.dtype.type(0))
     dx = np.zeros((n * c, h * w), grad.dtype)
     channel = np.arange(n * c)[:, None]
     cells = grad.shape[2] * grad.shape[3]
