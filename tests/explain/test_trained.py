@@ -84,7 +84,9 @@ def test_local_kernels_reproduce_the_values(trained: tuple[Network, np.ndarray, 
 
 
 def test_the_gradient_of_a_class_score_is_pytorchs(trained: tuple[Network, np.ndarray, Activations]) -> None:
-    net, image, activations = trained
+    """In float64: in float32 a sum next to zero may round to either side, and one gate more or less opens."""
+    net, image = trained[0].astype(np.float64), trained[1].astype(np.float64)
+    activations = net.run(image, algorithm="direct")
     leaf, made = torch_twin.run(net, image)
     score = net.nodes[net.outputs[0]].inputs[0]  # before softmax
     place = tuple(
@@ -94,4 +96,4 @@ def test_the_gradient_of_a_class_score_is_pytorchs(trained: tuple[Network, np.nd
     assert leaf.grad is not None
     theirs = leaf.grad[0].numpy()
     ours = local_kernel(net, image, address(score, place), judged=False, activations=activations).kernel
-    assert np.abs(ours - theirs).max() <= 1e-4 * np.abs(theirs).max()
+    assert np.abs(ours - theirs).max() <= 1e-9 * np.abs(theirs).max()
