@@ -55,6 +55,10 @@ class Images:
             for start in range(0, len(chosen), size):
                 yield self._prepared(chosen[start : start + size])
             return
+        if isinstance(self._source, Dataset) and part is None:  # nothing to read ahead
+            for start in range(0, len(self), size):
+                yield self._source.x[start : start + size]
+            return
         source = self._source if part is None else Subset(self._source, part)
         for batch in Loader(source, size, shuffle=False).epoch(0, reuse=True):
             yield batch.x

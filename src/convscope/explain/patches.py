@@ -182,6 +182,7 @@ def top_patches(
     names = _nodes(net, node)
     k, per_image = _count("k", k), _count("per_image", per_image)
     cut = up_to(net, names)
+    compute = cut.predictor(names)
     shape = source.one(0).shape
     channels = {name: size[1] for name, size in cut.shapes(shape).items() if name in names}
     size = _batch_size(cut, names) if batch_size is None else _count("batch_size", batch_size)
@@ -189,9 +190,9 @@ def top_patches(
     # one tuple, replaced as a whole: an interruption never sees half a batch
     done = kept.restore({name: Strongest(channels[name], k, per_image) for name in names})
     try:
-        rest = np.arange(done[1], len(source))
-        for x in source.batches(size, rest) if len(rest) else ():
-            run = cut.run(x, keep=names)
+        rest = np.arange(done[1], len(source)) if done[1] else None
+        for x in source.batches(size, rest) if done[1] < len(source) else ():
+            run = compute({net.input_name: x}, copy=False)
             seen = done[1] + len(x)
             done = {name: one.joined(run[name], done[1]) for name, one in done[0].items()}, seen
             kept.save_sometimes(*done)

@@ -54,10 +54,19 @@ class Strongest:
         maps = maps if maps.ndim == 4 else maps[:, :, None, None]
         largest = _largest(maps)
         # nearly no image has anything to say after the first few: only those are looked at
-        images, channels = np.nonzero(largest > self.values[:, -1])
+        images, channels = np.nonzero(self._may_enter(largest))
         if len(images):
             result._merge(self._candidates(maps, largest, images, channels), maps, first)
         return result
+
+    def _may_enter(self, largest: Array) -> Array:
+        """Mark which of the images' largest cells (N, C) may be among the k of their channel."""
+        k = self.values.shape[1]
+        entering = largest > self.values[:, -1]
+        if len(largest) > k and np.count_nonzero(entering) > k * len(self.values):
+            # no more than k of a batch can stay; those that are equal to the k-th are left to the sorting
+            entering &= largest >= np.partition(largest, -k, axis=0)[-k]
+        return entering
 
     def _candidates(
         self, maps: Array, largest: Array, images: Array, channels: Array
@@ -89,10 +98,8 @@ class Strongest:
         begins = np.searchsorted(channel[order], touched)
         best = order[begins[:, None] + np.arange(k)]
         chosen = cell[best]
-        for at in np.argwhere(chosen < 0):
-            index = best[tuple(at)]
-            one = maps[image[index] - first, channel[index]]
-            chosen[tuple(at)] = 0 if one.size == 1 else np.nanargmax(one)
+        unknown = best[chosen < 0]
+        chosen[chosen < 0] = _places(maps[image[unknown] - first, channel[unknown]])
         self.values[touched], self.image[touched] = value[best], image[best]
         self.row[touched], self.column[touched] = np.divmod(chosen, width)
 
@@ -107,3 +114,9 @@ def _largest(maps: Array) -> Array:
         with np.errstate(invalid="ignore"):
             return np.asarray(np.nanmax(np.where(np.isnan(maps), -np.inf, maps), axis=(2, 3)))
     return largest
+
+
+def _places(maps: Array) -> Array:
+    """Give where each map (n, H, W) is largest, NaN apart."""
+    flat = maps.reshape(len(maps), maps.shape[1] * maps.shape[2])
+    return np.asarray(np.where(np.isnan(flat), -np.inf, flat).argmax(axis=1))

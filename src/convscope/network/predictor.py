@@ -44,8 +44,8 @@ class Predictor:
         self._inputs = dict(inputs)
         self._state: _State | None = None
 
-    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Give the outputs for the inputs, in arrays of their own."""
+    def __call__(self, inputs: Mapping[str, Array], *, copy: bool = True) -> dict[str, Array]:
+        """Give the outputs for the inputs, in arrays of their own, or without `copy` until the next call."""
         state = self._current()
         try:
             worker = state.idle.pop()
@@ -53,7 +53,9 @@ class Predictor:
             worker = _Worker(state.nodes, self._outputs, self._dtype)
         plan = worker.plan(inputs)
         plan.run(inputs)
-        results = {name: plan.arrays[name].copy(order="K") for name in self._outputs}
+        results = {name: plan.arrays[name] for name in self._outputs}
+        if copy:
+            results = {name: array.copy(order="K") for name, array in results.items()}
         if len(state.idle) < MOST_WORKERS:
             state.idle.append(worker)
         return results
