@@ -9,6 +9,7 @@ import typer
 
 from convscope.cli.arguments import ImageFile, Json, ModelFile, Output, SanityCheck, TargetName
 from convscope.cli.opening import OpenNetwork, opens_network
+from convscope.cli.progress import Bar
 from convscope.cli.views import checked, tell
 from convscope.errors import InvalidValue
 
@@ -73,4 +74,5 @@ def _view(
     if method in (Method.GRAD_CAM, Method.GRAD_CAM_PLUS_PLUS):
         plus_plus = method is Method.GRAD_CAM_PLUS_PLUS
         return explain.grad_cam(net, image, target, node, plus_plus=plus_plus)
-    return explain.saliency(net, image, target, method.value, **settings)
+    with Bar(method.value) as bar:
+        return explain.saliency(net, image, target, method.value, **settings, progress=bar)

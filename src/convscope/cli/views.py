@@ -41,5 +41,4 @@ def checked(result: Checked, wanted: bool) -> Sanity | None:
     from convscope.cli.progress import Bar
 
     with Bar("sanity check") as bar:
-        bar(0, 1)
-        return result.sanity
+        return result.watched_sanity(bar)

@@ -10,7 +10,6 @@ smooth             the mean of d s / d x at x + noise
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 
 from convscope.errors import InvalidValue
 from convscope.explain.backward_runs import BackwardRuns, backward_runs
+from convscope.explain.labelled import Progress
 from convscope.explain.part import up_to
 from convscope.explain.target import Target, find_targets, node_of, values_of
 from convscope.layers import Context, Conv2d
@@ -118,7 +118,14 @@ def attributions(
     return attribution(net, batch, target, method, Settings(**settings)).arrays
 
 
-def attribution(net: Network, images: Any, target: Any, method: str, settings: Settings) -> Attribution:
+def attribution(
+    net: Network,
+    images: Any,
+    target: Any,
+    method: str,
+    settings: Settings,
+    progress: Progress | None = None,
+) -> Attribution:
     """Compute `attributions`, with the targets that were found and their values."""
     if method not in METHODS:
         raise InvalidValue(f"saliency: method must be one of {', '.join(METHODS)}; got {method!r}.")
@@ -131,7 +138,10 @@ def attribution(net: Network, images: Any, target: Any, method: str, settings: S
     if averages:
         run = up_to(net, (node,)).run(x, keep="output", algorithm="direct")
         targets = find_targets(net, target, run, "saliency")
-        arrays = (_integrated if method == "integrated" else _smooth)(net, x, targets, settings, algorithm)
+        count = settings.steps if method == "integrated" else settings.samples
+        mean = _integrated if method == "integrated" else _smooth
+        with net.borrowed(("means", node, algorithm), lambda: Means(net, node, algorithm)) as means:
+            arrays = mean(means, x, targets, settings, _counter(progress, count * len(x)))
         return Attribution(arrays, targets, values_of(targets, run))
     with backward_runs(net, node, algorithm=algorithm, who="saliency") as runs:
         found = runs.arrays(x, target, "guided" if method == "guided" else "gradient")
@@ -140,7 +150,22 @@ def attribution(net: Network, images: Any, target: Any, method: str, settings: S
     return Attribution(found.grads, found.targets, found.values)
 
 
-def _integrated(net: Network, x: Array, targets: list[Target], settings: Settings, algorithm: str) -> Array:
+def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
+    """Give what adds up how much was done, and tells `progress`."""
+    so_far = 0
+
+    def done(more: int) -> None:
+        nonlocal so_far
+        so_far += more
+        if progress is not None:
+            progress(so_far, total)
+
+    return done
+
+
+def _integrated(
+    means: Means, x: Array, targets: list[Target], settings: Settings, done: Callable[[int], None]
+) -> Array:
     """Sundararajan, Taly and Yan (2017), equation 1, by the Gauss-Legendre rule on [0, 1]."""
     from scipy.special import roots_legendre  # of thousands of steps in a second; NumPy's takes minutes
 
@@ -148,12 +173,11 @@ def _integrated(net: Network, x: Array, targets: list[Target], settings: Setting
     places, weights = (places + 1) / 2, weights / 2
     start = np.broadcast_to(np.asarray(settings.baseline, x.dtype), x.shape[1:])
     arrays = np.empty_like(x)
-    with _means(net, targets[0].node, algorithm) as means:
-        for image, target in enumerate(targets):
-            # the first convolution of a point on the way is a point on the way between the convolutions
-            begin, end = means.front(np.stack([start, x[image]]))
-            points = _points(begin, end - begin, places)
-            arrays[image] = (x[image] - start) * means(points, weights, target, x.shape[1:])
+    for image, target in enumerate(targets):
+        # the first convolution of a point on the way is a point on the way between the convolutions
+        begin, end = means.front(np.stack([start, x[image]]))
+        points = _points(begin, end - begin, places)
+        arrays[image] = (x[image] - start) * means(points, weights, target, x.shape[1:], done)
     return arrays
 
 
@@ -170,20 +194,21 @@ def _points(begin: Array, way: Array, places: Array) -> Callable[[range], Array]
     return points
 
 
-def _smooth(net: Network, x: Array, targets: list[Target], settings: Settings, algorithm: str) -> Array:
+def _smooth(
+    means: Means, x: Array, targets: list[Target], settings: Settings, done: Callable[[int], None]
+) -> Array:
     """Smilkov et al. (2017), SmoothGrad, the mean over noisy copies of the image."""
     weights = np.full(settings.samples, 1 / settings.samples)
     arrays = np.empty_like(x)
-    with _means(net, targets[0].node, algorithm) as means:
-        for index, (image, target) in enumerate(zip(x, targets, strict=True)):
-            sigma = settings.noise * float(image.max() - image.min())
+    for index, (image, target) in enumerate(zip(x, targets, strict=True)):
+        sigma = settings.noise * float(image.max() - image.min())
 
-            def noisy(steps: range, index: int = index, image: Array = image, sigma: float = sigma) -> Array:
-                draws = [np.random.default_rng((settings.seed, index, step)) for step in steps]
-                noise = np.stack([rng.normal(0, sigma, image.shape).astype(image.dtype) for rng in draws])
-                return means.front(image + noise)
+        def noisy(steps: range, index: int = index, image: Array = image, sigma: float = sigma) -> Array:
+            draws = [np.random.default_rng((settings.seed, index, step)) for step in steps]
+            noise = np.stack([rng.normal(0, sigma, image.shape).astype(image.dtype) for rng in draws])
+            return means.front(image + noise)
 
-            arrays[index] = means(noisy, weights, target, image.shape)
+        arrays[index] = means(noisy, weights, target, image.shape, done)
     return arrays
 
 
@@ -201,9 +226,14 @@ class Means:
         self._runs = BackwardRuns(self.front.rest, node, algorithm=algorithm, who="saliency")
 
     def __call__(
-        self, inputs: Callable[[range], Array], weights: Array, target: Target, shape: tuple[int, ...]
+        self,
+        inputs: Callable[[range], Array],
+        weights: Array,
+        target: Target,
+        shape: tuple[int, ...],
+        done: Callable[[int], None],
     ) -> Array:
-        """Give the sum of weight * gradient by an image of `shape` (C, H, W)."""
+        """Give the sum of weight * gradient by an image of `shape` (C, H, W); `done` counts the inputs."""
         total = None
         for first in range(0, len(weights), self._runs.chunk):
             steps = range(first, min(first + self._runs.chunk, len(weights)))
@@ -212,11 +242,8 @@ class Means:
             total = np.zeros_like(grads[0]) if total is None else total
             for step, grad in zip(steps, grads, strict=True):
                 total += np.multiply(grad, grad.dtype.type(weights[step]))
+            done(len(steps))
         return self.front.back(np.asarray(total), shape)
-
-
-def _means(net: Network, node: str, algorithm: str) -> AbstractContextManager[Means]:
-    return net.borrowed(("means", node, algorithm), lambda: Means(net, node, algorithm))
 
 
 class Front:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -16,12 +16,11 @@ from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.explain.backward_runs import backward_runs
 from convscope.explain.part import before
 from convscope.explain.run import one_image
-from convscope.explain.sanity import Sanity, check_sanity
+from convscope.explain.sanity import CheckedView, check_sanity
 from convscope.explain.shown import shown
 from convscope.explain.target import Target, node_of
 from convscope.network import Network
 from convscope.network.input import as_batch
-from convscope.result import Result
 
 __all__ = ["GradCam", "class_maps", "grad_cam", "last_map"]
 
@@ -42,7 +41,7 @@ _NORMS = ("BatchNorm", "LocalResponseNorm")
 
 
 @dataclass(frozen=True, eq=False)
-class GradCam(Result):
+class GradCam(CheckedView):
     """Where in a late map the evidence for a class lies.
 
     Attributes
@@ -60,10 +59,8 @@ class GradCam(Result):
     value : float
         The target's value.
     plus_plus : bool
-    pixels : ndarray of shape (H, W, 3), uint8
-        The image.
-    preparation : tuple of str
-        What was done to the image before the network saw it.
+    pixels, preparation
+        The image as people see it, and what was done to it before the network saw it.
     """
 
     map: Array
@@ -74,15 +71,6 @@ class GradCam(Result):
     label: str
     value: float
     plus_plus: bool
-    pixels: NDArray[np.uint8] = field(repr=False)
-    preparation: tuple[str, ...] = ()
-    _check: Callable[[], Sanity] | None = field(default=None, repr=False)
-
-    @cached_property
-    def sanity(self) -> Sanity:
-        """The same view under cascading randomisation of the weights; made when first read."""
-        assert self._check is not None
-        return self._check()
 
 
 def grad_cam(

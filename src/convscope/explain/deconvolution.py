@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +12,10 @@ from numpy.typing import NDArray
 from convscope.explain.backward_runs import backward_runs
 from convscope.explain.receptive import field_box
 from convscope.explain.run import one_image
-from convscope.explain.sanity import Sanity, check_sanity
+from convscope.explain.sanity import PixelView, check_sanity
 from convscope.explain.shown import shown
 from convscope.explain.target import Target, node_of
 from convscope.network import Network
-from convscope.result import Result
 
 __all__ = ["Deconvnet", "deconvnet"]
 
@@ -25,7 +23,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Deconvnet(Result):
+class Deconvnet(PixelView):
     """The pattern in the image that a cell's activation is projected back to.
 
     Attributes
@@ -41,31 +39,14 @@ class Deconvnet(Result):
     box : (int, int, int, int)
         Top, left, bottom, right of the cell's receptive field in input pixels, the last two beyond its
         last pixel; it may reach beyond the image.
-    pixels : ndarray of shape (H, W, 3), uint8
-        The image.
-    preparation : tuple of str
-        What was done to the image before the network saw it.
+    pixels, preparation
+        The image as people see it, and what was done to it before the network saw it.
     """
 
-    array: Array
     at: str
     label: str
     value: float
     box: tuple[int, int, int, int]
-    pixels: NDArray[np.uint8] = field(repr=False)
-    preparation: tuple[str, ...] = ()
-    _check: Callable[[], Sanity] | None = field(default=None, repr=False)
-
-    @cached_property
-    def sanity(self) -> Sanity:
-        """The same view under cascading randomisation of the weights; made when first read."""
-        assert self._check is not None
-        return self._check()
-
-    @property
-    def map(self) -> Array:
-        """The array with its channels added up, (H, W)."""
-        return np.asarray(self.array.sum(axis=0))
 
 
 def deconvnet(

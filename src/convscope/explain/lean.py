@@ -136,7 +136,7 @@ class LeanConv2d(Layer):
         if key not in self._packed:
             conv, weight = self._conv, self.parameters["weight"]
             margins = [
-                (reach - end, reach - begin)
+                (reach - begin, reach - end)
                 for window, size in zip(conv.window(), shape[2:], strict=True)
                 for reach in ((window.kernel - 1) * window.dilation,)
                 for begin, end in (resolve_padding(window.padding, size, window.kernel, 1, window.dilation),)

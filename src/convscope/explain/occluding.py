@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,10 @@ from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.explain.class_maps import last_map
 from convscope.explain.covering import CoveredRuns
 from convscope.explain.run import run_one
-from convscope.explain.sanity import Sanity, check_sanity
+from convscope.explain.sanity import CheckedView, check_sanity
 from convscope.explain.shown import shown
 from convscope.explain.target import Target, class_name, find_target, values_of
 from convscope.network import Activations, Network, scores_of
-from convscope.result import Result
 
 __all__ = ["Occlusion", "occlusion"]
 
@@ -27,7 +26,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Occlusion(Result):
+class Occlusion(CheckedView):
     """What becomes of an answer while a square moves over the image: the three panels.
 
     Each map has one cell for each place of the square; see `corners`.
@@ -59,10 +58,8 @@ class Occlusion(Result):
         What the square holds, in the units of the input.
     corners : (ndarray of int, ndarray of int)
         The first row of each row of places, and the first column of each column.
-    pixels : ndarray of shape (H, W, 3), uint8
-        The image.
-    preparation : tuple of str
-        What was done to the image before the network saw it.
+    pixels, preparation
+        The image as people see it, and what was done to it before the network saw it.
     """
 
     score: Array
@@ -79,15 +76,6 @@ class Occlusion(Result):
     stride: Pair
     fill: float
     corners: tuple[Array, Array]
-    pixels: NDArray[np.uint8] = field(repr=False)
-    preparation: tuple[str, ...] = ()
-    _check: Callable[[], Sanity] | None = field(default=None, repr=False)
-
-    @cached_property
-    def sanity(self) -> Sanity:
-        """The score's map under cascading randomisation of the weights; made when first read."""
-        assert self._check is not None
-        return self._check()
 
 
 def occlusion(

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.explain.attribution import Settings, attribution
+from convscope.explain.labelled import Progress
 from convscope.explain.run import one_image
-from convscope.explain.sanity import Sanity, check_sanity
+from convscope.explain.sanity import PixelView, check_sanity
 from convscope.explain.shown import shown
 from convscope.explain.target import Target
 from convscope.network import Network
-from convscope.result import Result
 
 __all__ = ["Saliency", "saliency"]
 
@@ -24,7 +23,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Saliency(Result):
+class Saliency(PixelView):
     """How each number of the input acts on a target; `str` and pictures say how far it can be trusted.
 
     Attributes
@@ -41,36 +40,15 @@ class Saliency(Result):
     gap : float or None
         Of "integrated": the sum of the array less the rise of the value from the baseline to the image,
         which is 0 for the exact integral.
-    pixels : ndarray of shape (H, W, 3), uint8
-        The image.
-    preparation : tuple of str
-        What was done to the image before the network saw it.
+    pixels, preparation
+        The image as people see it, and what was done to it before the network saw it.
     """
 
-    array: Array
     method: str
     target: str
     label: str
     value: float
     gap: float | None
-    pixels: NDArray[np.uint8] = field(repr=False)
-    preparation: tuple[str, ...] = ()
-    _check: Callable[..., Sanity] | None = field(default=None, repr=False)
-
-    @cached_property
-    def sanity(self) -> Sanity:
-        """The same view under cascading randomisation of the weights; made when first read."""
-        return self.check_sanity()
-
-    def check_sanity(self, stages: int = 10, seed: int = 0) -> Sanity:
-        """Make the view again under cascading randomisation, in another number of steps or draw."""
-        assert self._check is not None
-        return self._check(stages=stages, seed=seed)
-
-    @property
-    def map(self) -> Array:
-        """The array with its channels added up, (H, W)."""
-        return np.asarray(self.array.sum(axis=0))
 
 
 def saliency(
@@ -85,6 +63,7 @@ def saliency(
     noise: float = 0.15,
     seed: int = 0,
     algorithm: str | None = None,
+    progress: Progress | None = None,
 ) -> Saliency:
     """Say how each pixel acts on a class score, a channel's strongest cell or a cell.
 
@@ -101,6 +80,8 @@ def saliency(
         See the references; docs/views.md has the equations and how far each can be trusted.
     steps, baseline, samples, noise, seed, algorithm
         See `convscope.explain.Settings`.
+    progress : callable, optional
+        Told (inputs done, inputs) by "integrated" and "smooth".
 
     Raises
     ------
@@ -126,7 +107,7 @@ def saliency(
     """
     settings = Settings(steps, baseline, samples, noise, seed, algorithm)
     x, preparation = one_image(net, image, "saliency")
-    found = attribution(net, x, target, method, settings)
+    found = attribution(net, x, target, method, settings, progress)
     cell = found.targets[0]
 
     def again(other: Network) -> Array:

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.errors import InvalidValue
+from convscope.explain.labelled import Progress
+from convscope.explain.part import before
 from convscope.explain.similarity import rank_correlation, structural_similarity
 from convscope.network import Network
 from convscope.result import Result
 
-__all__ = ["MOST_ALIKE", "Sanity", "SanityStage", "check_sanity"]
+__all__ = ["MOST_ALIKE", "CheckedView", "PixelView", "Sanity", "SanityStage", "check_sanity"]
 
 Array = NDArray[Any]
 
@@ -72,6 +76,66 @@ class Sanity(Result):
     verdict: str
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CheckedView(Result):
+    """What views of one image that can be checked against random weights have in common.
+
+    Attributes
+    ----------
+    pixels : ndarray of shape (H, W, 3), uint8
+        The image.
+    preparation : tuple of str
+        What was done to the image before the network saw it.
+    """
+
+    pixels: NDArray[np.uint8] = field(repr=False)
+    preparation: tuple[str, ...] = ()
+    _check: Callable[..., Sanity] | None = field(default=None, repr=False)
+
+    @cached_property
+    def sanity(self) -> Sanity:
+        """The same view under cascading randomisation of the weights; made when first read."""
+        return self.check_sanity()
+
+    def check_sanity(self, stages: int = 10, seed: int = 0, progress: Progress | None = None) -> Sanity:
+        """Make the view again under cascading randomisation, in another number of steps or draw.
+
+        Parameters
+        ----------
+        stages, seed
+            See `convscope.explain.check_sanity`.
+        progress : callable, optional
+            Told (steps done, steps).
+        """
+        if self._check is None:
+            raise InvalidValue(f"{type(self).__name__}: only a view that was computed can be checked.")
+        return self._check(stages=stages, seed=seed, progress=progress)
+
+    def watched_sanity(self, progress: Progress) -> Sanity:
+        """Give `sanity`, telling `progress` if it has yet to be made."""
+        if "sanity" not in vars(self):
+            vars(self)["sanity"] = self.check_sanity(progress=progress)
+        return self.sanity
+
+
+@dataclass(frozen=True, eq=False)
+class PixelView(CheckedView):
+    """A checked view that gives every number of the input one of its own.
+
+    Attributes
+    ----------
+    array : ndarray of shape (C, H, W)
+        Signed.
+    """
+
+    array: Array
+
+    @property
+    def map(self) -> Array:
+        """The array with its channels added up, (H, W)."""
+        return np.asarray(self.array.sum(axis=0))
+
+
 def check_sanity(
     net: Network,
     view: Callable[[Network], Array],
@@ -80,6 +144,7 @@ def check_sanity(
     original: Array | None = None,
     stages: int = 10,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> Sanity:
     """Make a view again and again while more and more layers are random.
 
@@ -98,6 +163,8 @@ def check_sanity(
     seed : int
         Of the random weights, normal with variance 2 / fan-in (He et al. 2015); biases become 0, norms
         become what they are before training.
+    progress : callable, optional
+        Told (steps done, steps).
 
     References
     ----------
@@ -107,7 +174,10 @@ def check_sanity(
     random = net.copy()
     found, maps = [], [_signed(first)]
     made: list[str] = []
-    for step, layers in enumerate(_groups(net, node, stages)):
+    groups = _groups(net, node, stages)
+    for step, layers in enumerate(groups):
+        if progress is not None:
+            progress(step, len(groups))
         made.extend(layers)
         # drawn afresh at each step, so that the steps are independent: one draw may look alike by chance
         for name in made:
@@ -142,11 +212,7 @@ def _verdict(stages: list[SanityStage]) -> tuple[bool, str]:
 
 def _groups(net: Network, node: str, stages: int) -> list[tuple[str, ...]]:
     """Share the layers with weights that lie before a node, from it down, among at most so many steps."""
-    before = {node}
-    for name in reversed([*net.nodes]):
-        if name in before:
-            before.update(net.nodes[name].inputs)
-    layers = [name for name in reversed([*net.nodes]) if name in before and net.nodes[name].layer.parameters]
+    layers = [name for name in reversed(before(net, node)) if net.nodes[name].layer.parameters]
     parts = np.array_split(np.array(layers, object), min(stages, len(layers))) if layers else []
     return [tuple(str(name) for name in part) for part in parts]
 
