@@ -9,6 +9,7 @@ from convscope.claims.material import Material
 from convscope.claims.pictures import Array, Bars, Images
 from convscope.claims.trained import digits_network
 from convscope.data import Dataset, edges, lines
+from convscope.explain import familiarity
 from convscope.models import small_cnn
 from convscope.network import Network
 from convscope.training import Cosine, fit
@@ -16,7 +17,7 @@ from convscope.training import Cosine, fit
 __all__ = ["EXPERIMENT"]
 
 NODE = "relu2"
-MOST = 1000  # images of each kind
+MOST = 2000  # familiar images
 STRONG = 10  # the mean of so many strongest responses of a feature
 
 
@@ -29,13 +30,17 @@ def measure(material: Material) -> Measured:
     shown: dict[str, Array] = {}
     bars: dict[str, list[int]] = {}
     for name, (net, familiar, unlike) in pairs.items():
-        count = min(MOST, len(familiar), len(unlike))
-        own, other = (_strongest(net, data.x[:count]) for data in (familiar, unlike))
+        count = min(MOST, len(familiar), 2 * len(unlike))
+        # half of the familiar images are what the features are known by, the other half is held against
+        # as many unlike ones
+        found = familiarity(net, familiar.x[:count], unlike.x[: count // 2], nodes=NODE, k=STRONG, names=0)
+        own, other = (top.mean(axis=1) for top in (found.nodes[0].reference_top, found.nodes[0].test_top))
         alive = (own > 0) | (other > 0)
         ratio = other[alive] / np.maximum(own[alive], 1e-12)
         numbers[f"{name}: features"] = int(alive.sum())
         numbers[f"{name}: weaker on unlike images"] = int((ratio < 1).sum())
         numbers[f"{name}: median strength against familiar ones"] = float(np.median(ratio))
+        numbers[f"{name}: area under the curve, told by all features"] = found.curve.area
         bars[name] = np.histogram(np.clip(ratio, 0, 2), np.linspace(0, 2, 9))[0].tolist()
         shown |= {f"{name}: familiar": familiar.x[0, 0], f"{name}: unlike": unlike.x[0, 0]}
     steps = tuple(f"{low:.2f}" for low in np.linspace(0, 2, 9)[:-1])
@@ -52,7 +57,9 @@ def judge(n: Numbers) -> Judgement:
     shares = {name: n[f"{name}: weaker on unlike images"] / n[f"{name}: features"] for name in names}
     told = "; ".join(
         f"{name}: {n[f'{name}: weaker on unlike images']} of {n[f'{name}: features']} features respond less, "
-        f"the median {n[f'{name}: median strength against familiar ones']:.2f} times as strongly"
+        f"the median {n[f'{name}: median strength against familiar ones']:.2f} times as strongly; "
+        "the distance from familiar responses tells the images apart with an area of "
+        f"{n[f'{name}: area under the curve, told by all features']:.2f}"
         for name in names
     )
     against = [name for name, share in shares.items() if share <= 0.5]
@@ -83,12 +90,6 @@ def _trained(data: Dataset) -> Network:
     net = small_cnn(data.image_shape, seed=0)
     fit(net, data.take(np.arange(10_000)), epochs=2, schedule=Cosine(), seed=0)
     return net
-
-
-def _strongest(net: Network, x: Array) -> Array:
-    """Give for each feature the mean of its strongest responses, one an image."""
-    maps = np.concatenate([net.run(part, keep=NODE)[NODE].max(axis=(2, 3)) for part in np.array_split(x, 10)])
-    return np.asarray(np.sort(maps, axis=0)[-STRONG:].mean(axis=0), float)
 
 
 EXPERIMENT = Experiment(
