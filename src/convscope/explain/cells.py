@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from convscope.errors import InvalidValue
 from convscope.explain.functions import FUNCTIONS
 from convscope.explain.general import BENT, BY_GRADIENT
+from convscope.explain.run import run_one
 from convscope.explain.sums import SUMS
 from convscope.explain.terms import Array, Cell, Place, Reading, input_places
 from convscope.network import Activations, Address, Network, parse_address
 
-__all__ = ["WAYS", "cell_address", "cell_of", "origin_of", "read", "sources_of"]
+__all__ = ["WAYS", "cell_address", "cell_of", "origin_of", "read", "run_to_cell", "sources_of"]
 
 _FORMS = {1: "node[feature]", 2: "node[channel,column]", 3: "node[channel,row,column]"}
 #: How a cell of each kind of layer is taken apart.
@@ -92,3 +95,18 @@ def cell_address(who: str, net: Network, at: str, activations: Activations) -> A
         form = _FORMS.get(count, f"node[{count} numbers]")
         raise InvalidValue(f"{who}: a cell of {address.node} must be given as {form}; got {at!r}.")
     return address
+
+
+def run_to_cell(
+    who: str, net: Network, image: Any, at: str, activations: Activations | None
+) -> tuple[Activations, Address]:
+    """Run one image, unless its activations are known, and find the cell that is to be explained.
+
+    Raises
+    ------
+    UnknownName, InvalidValue
+        As `run_one` and `cell_address`.
+    """
+    if activations is None:
+        activations = run_one(net, image, who)
+    return activations, cell_address(who, net, at, activations)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 
 from convscope.data.source import check_whole
 from convscope.errors import InvalidValue, UnknownName, nearest_names
-from convscope.explain.features import checked_nodes, responses
-from convscope.explain.labelled import Images, Progress, as_images
+from convscope.explain.features import checked_nodes
+from convscope.explain.labelled import Images, Progress
 from convscope.explain.naming import maker_of, name_of
 from convscope.explain.neighbours import Space
 from convscope.explain.telling import RocCurve, roc_area, roc_curve
+from convscope.explain.three_sets import Rows, ThreeSets
 from convscope.network import Network, scores_of
 from convscope.result import Result
 
 __all__ = ["FamiliarFeature", "Familiarity", "NodeFamiliarity", "familiarity"]
-
-Rows = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class Familiarity(Result):
     neighbours: int
     most: int
     seed: int
-    _sets: _Sets = field(repr=False)
+    _sets: ThreeSets = field(repr=False)
 
     def pictures(
         self, node: str, channel: int, k: int = 5
@@ -229,7 +228,7 @@ def familiarity(
     ((300, 300, 200), True)
     """
     _check_numbers(k, quantile, neighbours, most, names, batch_size)
-    sets = _Sets.of(net, reference, test, held, seed, neighbours)
+    sets = ThreeSets.of(net, reference, test, held, seed, neighbours)
     chosen = checked_nodes(net, nodes, "familiarity")
     scores, _ = scores_of(net, "familiarity")
     known, familiar, strange = sets.responses(net, (*chosen, scores), batch_size, progress)
@@ -267,63 +266,6 @@ def _check_numbers(k: Any, quantile: Any, neighbours: Any, most: Any, names: Any
         raise InvalidValue(f"familiarity: quantile must be between 0 and 1; got {quantile!r}.")
 
 
-@dataclass(frozen=True, eq=False)
-class _Sets:
-    """The three sets, and which of their images are used."""
-
-    known: Images
-    known_part: NDArray[np.int64]
-    familiar: Images
-    familiar_part: NDArray[np.int64]
-    strange: Images
-
-    @classmethod
-    def of(cls, net: Network, reference: Any, test: Any, held: Any, seed: int, least: int) -> _Sets:
-        known = as_images(net, reference, "familiarity", "reference")
-        strange = as_images(net, test, "familiarity", "test")
-        if held is None:
-            random = np.random.default_rng(check_whole(seed, "seed", "familiarity", 0))
-            order = random.permutation(len(known))
-            parts = np.sort(order[: len(known) // 2]), np.sort(order[len(known) // 2 :])
-            sets = cls(known, parts[0], known, parts[1], strange)
-        else:
-            familiar = as_images(net, held, "familiarity", "held")
-            sets = cls(known, np.arange(len(known)), familiar, np.arange(len(familiar)), strange)
-        if sets.counts[0] < least:
-            half = " (half of the reference is held out)" if held is None else ""
-            raise InvalidValue(
-                f"familiarity: there must be at least {least} reference images, one for each neighbour; got "
-                f"{sets.counts[0]}{half}."
-            )
-        return sets
-
-    @property
-    def counts(self) -> tuple[int, int, int]:
-        return len(self.known_part), len(self.familiar_part), len(self.strange)
-
-    def responses(
-        self, net: Network, nodes: Sequence[str], batch_size: int, progress: Progress | None
-    ) -> list[Rows]:
-        """Run the three sets, one after the other, under one count of progress."""
-        found, before = [], 0
-        parts = (
-            (self.known, self.known_part),
-            (self.familiar, self.familiar_part),
-            (self.strange, np.arange(len(self.strange))),
-        )
-        for images, part in parts:
-            tell = _after(before, sum(self.counts), progress)
-            found.append(responses(net, images, nodes, part=part, batch_size=batch_size, progress=tell))
-            before += len(part)
-        return found
-
-
-def _after(before: int, total: int, progress: Progress | None) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, _: progress(before + done, total)
-
-
 def _doubt(scores: NDArray[Any]) -> NDArray[np.float64]:
     """Give one minus the largest softmax probability, from the scores (N, K)."""
     exponents = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
@@ -359,7 +301,7 @@ def _columns(
     return columns
 
 
-def _tops(node: str, known: NDArray[Any], strange: NDArray[Any], sets: _Sets, k: int) -> NodeFamiliarity:
+def _tops(node: str, known: NDArray[Any], strange: NDArray[Any], sets: ThreeSets, k: int) -> NodeFamiliarity:
     def strongest(rows: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
         index = np.argsort(-rows, axis=0, kind="stable")[:k].T
         return np.take_along_axis(rows.T, index, axis=1), index
@@ -374,7 +316,7 @@ def _features(
     nodes: Sequence[str],
     tops: Sequence[NodeFamiliarity],
     columns: dict[str, NDArray[np.float64]],
-    sets: _Sets,
+    sets: ThreeSets,
     names: int,
 ) -> tuple[FamiliarFeature, ...]:
     """Put the features together, best telling first, and name the first of either list."""

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.explain.cells import cell_address, cell_of, sources_of
+from convscope.explain.cells import cell_of, run_to_cell, sources_of
 from convscope.explain.functions import FUNCTIONS
 from convscope.explain.naming import maker_of, names_of
-from convscope.explain.run import run_one
 from convscope.network import Activations, Address, Network
 from convscope.result import Result
 
@@ -139,9 +138,7 @@ def ledger(
     >>> found.agrees, found.entries[0].node, found.places.shape
     (True, 'bn2', (2, 2))
     """
-    if activations is None:
-        activations = run_one(net, image, "ledger")
-    address = cell_address("ledger", net, at, activations)
+    activations, address = run_to_cell("ledger", net, image, at, activations)
     subject, steps = _subject(net, activations, address)
     parts = _Parts(net, activations)
     parts.expand(subject.node, subject.place, 1.0)

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.explain.cells import cell_address
+from convscope.explain.cells import run_to_cell
 from convscope.explain.functions import FUNCTIONS
 from convscope.explain.general import BENT
-from convscope.explain.run import run_one
 from convscope.kernels import Verdict, verdict
 from convscope.layers import Layer
 from convscope.network import Activations, Network
@@ -109,9 +108,7 @@ def local_kernel(
     >>> found.kernel.shape, found.error < 1e-6, found.bent
     ((1, 8, 8), True, ())
     """
-    if activations is None:
-        activations = run_one(net, image, "local_kernel")
-    address = cell_address("local_kernel", net, at, activations)
+    activations, address = run_to_cell("local_kernel", net, image, at, activations)
     seed = np.zeros_like(activations[address.node])
     seed[(0, *address.place)] = 1
     gradients = net.backward(activations, {address.node: seed}, parameters=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,23 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data.source import check_whole
-from convscope.errors import DtypeError, InvalidValue
+from convscope.errors import InvalidValue
+from convscope.explain.climbing import climb
+from convscope.explain.goal import Goal, find_goal
 from convscope.explain.labelled import Progress, as_images
 from convscope.explain.naming import maker_of, name_of
 from convscope.explain.painting import Canvas, Sampler
+from convscope.explain.part import up_to
 from convscope.explain.shown import shown
-from convscope.explain.target import class_index, class_name
-from convscope.layers.base import Shape
-from convscope.network import Address, Network, Workspace, parse_address, scores_of
+from convscope.network import Network
 from convscope.result import Result
 
 __all__ = ["Maximum", "maximize"]
 
 Array = NDArray[Any]
-
-_RECTIFIERS = ("CELU", "ELU", "GELU", "HardSwish", "LeakyReLU", "ReLU", "SELU", "SiLU", "Sigmoid", "Tanh")
-_SHAKE = 0.05
-_RATE, _DECAYS, _EPS = 0.05, (0.9, 0.999), 1e-8  # Adam's (Kingma & Ba 2015), as in Distill's lucid
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,13 +156,13 @@ def maximize(
     check_whole(steps, "steps", "maximize", 1)
     check_whole(seed, "seed", "maximize", 0)
     shape = _shape(net, size)
-    goal = _goal(net, at, shape)
+    goal = find_goal(net, at, shape)
     limits = _limits(net, images, low, high)
     canvas = Canvas(shape, limits.low, limits.high, net.input.channels if net.input else "")
     shift = min(8.0, max(shape[1:]) / 16) if jitter is None else float(jitter)
     sampler = Sampler(_amount("jitter", shift), _amount("turn", turn), _amount("zoom", zoom, 0.9))
-    painted, first, history = _climb(_part(net, goal.climbed), goal, canvas, sampler, steps, seed, progress)
-    reading = _part(net, goal.node)
+    painted, first, history = climb(up_to(net, (goal.climbed,)), goal, canvas, sampler, steps, seed, progress)
+    reading = up_to(net, (goal.node,))
     value, peak = goal.read(reading, painted)
     real = _largest_real(net, reading, goal, images)
     return Maximum(
@@ -192,38 +189,6 @@ def maximize(
     )
 
 
-class _Goal(NamedTuple):
-    """What is maximised: a place in a node, a whole channel where it names no cell."""
-
-    node: str
-    place: tuple[int, ...]
-    label: str
-    climbed: str
-    climbed_place: tuple[int, ...]
-
-    def read(self, part: Network, image: Array) -> tuple[float, float]:
-        """Give the value and the largest cell of the channel."""
-        values = part.run(image[None], keep=(self.node,), algorithm="direct")[self.node][0][self.place]
-        return _value(np.asarray(values)), float(values.max())
-
-    def seed(self, values: Array) -> Array:
-        """Give the gradient of the goal by the climbed node's values (1, ...), but for its length."""
-        grad = np.zeros_like(values)
-        cells = np.asarray(values[(0, *self.climbed_place)])
-        above = np.maximum(cells, 0)
-        if above.ndim and not above.any():  # the one that is nearest to being above zero
-            above = (cells == cells.max()).astype(cells.dtype)
-        grad[(0, *self.climbed_place)] = above / np.linalg.norm(above) if above.ndim else 1
-        return grad
-
-
-def _value(cells: Array) -> float:
-    """Give a cell itself, of a map the root mean square of what is above zero."""
-    if not cells.ndim:
-        return float(cells)
-    return float(np.sqrt(np.mean(np.maximum(cells, 0, dtype=np.float64) ** 2)))
-
-
 class _Limits(NamedTuple):
     low: Array
     high: Array
@@ -234,57 +199,6 @@ class _Real(NamedTuple):
     value: float | None = None
     which: str = ""
     images: int = 0
-
-
-def _goal(net: Network, at: Any, shape: tuple[int, ...]) -> _Goal:
-    if isinstance(at, bool) or not isinstance(at, int | str | np.integer):
-        raise DtypeError(
-            f"maximize: at must be a channel such as 'conv2[3]', a cell or a class; got {type(at).__name__}."
-        )
-    known = {name: shape for name, shape in net.shapes().items() if name in net.nodes}
-    named = isinstance(at, str) and (at in known or any(at.startswith(f"{name}[") for name in known))
-    if at in net.classes or not named:
-        node, count = scores_of(net, "maximize")
-        index = class_index(net, at, "maximize") if isinstance(at, str) else int(at)
-        check_whole(index, "the class", "maximize", 0, count - 1)
-        place = (index, *(0 for _ in known[node][2:]))
-        return _Goal(node, place, class_name(net, index), node, place)
-    at = str(at)
-    node = parse_address(at, known).node
-    own = {node: _part(net, node).shapes(shape)[node]}
-    address: Address = parse_address(at, own)
-    if not address.place:
-        raise InvalidValue(f"maximize: at must name a channel or a cell, such as '{node}[0]'; got {at!r}.")
-    climbed, channel = _before_rectifier(net, known, node, address.place[0])
-    return _Goal(node, address.place, "", climbed, (channel, *address.place[1:]))
-
-
-def _before_rectifier(net: Network, shapes: Mapping[str, Shape], name: str, channel: int) -> tuple[str, int]:
-    """Go up through rectifiers: a channel that is nowhere above zero has no gradient behind them."""
-    above, place = name, channel
-    while above in net.nodes:
-        node = net.nodes[above]
-        if node.layer.kind in _RECTIFIERS:
-            above = node.inputs[0]
-            name, channel = (above, place) if above in net.nodes else (name, channel)
-        elif node.layer.kind == "Concatenate" and node.layer.settings()["axis"] in (1, -3):
-            for above in node.inputs:
-                if place < shapes[above][1]:
-                    break
-                place -= shapes[above][1]
-        else:
-            break
-    return name, channel
-
-
-def _part(net: Network, node: str) -> Network:
-    """Give the part of a network that a node depends on; arrays are shared, not copied."""
-    wanted = {node}
-    for name in reversed([*net.nodes]):
-        if name in wanted:
-            wanted.update(net.nodes[name].inputs)
-    nodes = [one for name, one in net.nodes.items() if name in wanted]
-    return Network(nodes, net.input_shape, input_name=net.input_name, outputs=(node,))
 
 
 def _shape(net: Network, size: Any) -> tuple[int, int, int]:
@@ -335,53 +249,7 @@ def _amount(name: str, value: Any, most: float = np.inf) -> float:
     return float(value)
 
 
-def _climb(
-    part: Network,
-    goal: _Goal,
-    canvas: Canvas,
-    sampler: Sampler,
-    steps: int,
-    seed: int,
-    progress: Progress | None,
-) -> tuple[Array, Array, NDArray[np.float64]]:
-    """Climb; give the last image, the first one, and the value at each step."""
-    random = np.random.default_rng(seed)
-    spectrum = canvas.start(random)
-    first = canvas.image(spectrum).astype(part.dtype)
-    mean, square = np.zeros_like(spectrum), np.zeros_like(spectrum)
-    workspace, history = Workspace(), np.empty(steps)
-    channels, height, width = canvas.shape
-    for step in range(steps):
-        if progress is not None:
-            progress(step, steps)
-        flat = canvas.image(spectrum).reshape(channels, -1)
-        matrix = sampler.matrix(sampler.draw(random), height, width)
-        moved = np.ascontiguousarray((matrix @ flat.T).T, part.dtype).reshape(1, channels, height, width)
-        run = part.run(moved, workspace=workspace)
-        values = run[goal.climbed]
-        history[step] = _value(np.asarray(values[(0, *goal.climbed_place)]))
-        grads = part.backward(run, {goal.climbed: goal.seed(values)}, parameters=False)
-        if not grads.inputs:
-            raise InvalidValue(f"maximize: {goal.climbed!r} must depend on the image; it does not.")
-        back = (matrix.T @ np.asarray(grads.input[0], np.float64).reshape(channels, -1).T).T
-        grad = canvas.grad(spectrum, back.reshape(canvas.shape))
-        # Adam divides by the gradient's own size, so the unit of the goal does not matter; the tiny number
-        # that keeps it from dividing by zero must not either
-        largest = np.abs(grad).max()
-        if largest == 0:  # every way up is shut by a rectifier: look elsewhere
-            spectrum = spectrum + canvas.start(random, _SHAKE)
-            continue
-        grad = grad / largest
-        mean = _DECAYS[0] * mean + (1 - _DECAYS[0]) * grad
-        square = _DECAYS[1] * square + (1 - _DECAYS[1]) * grad**2
-        rate = _RATE * np.sqrt(1 - _DECAYS[1] ** (step + 1)) / (1 - _DECAYS[0] ** (step + 1))
-        spectrum = spectrum + rate * mean / (np.sqrt(square) + _EPS)
-    if progress is not None:
-        progress(steps, steps)
-    return canvas.image(spectrum).astype(part.dtype), first, history
-
-
-def _largest_real(net: Network, part: Network, goal: _Goal, images: Any) -> _Real:
+def _largest_real(net: Network, part: Network, goal: Goal, images: Any) -> _Real:
     """Find the largest cell of the channel, or the largest score, on real images."""
     if images is None:
         return _Real()
@@ -395,7 +263,7 @@ def _largest_real(net: Network, part: Network, goal: _Goal, images: Any) -> _Rea
     return _Real(best, source.label(which), len(source))
 
 
-def _named(net: Network, goal: _Goal) -> str:
+def _named(net: Network, goal: Goal) -> str:
     if goal.label:
         return ""
     blank = net.run(np.zeros((1, *net.input_shape), net.dtype))
