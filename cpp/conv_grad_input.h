@@ -97,6 +97,7 @@ private:
     void add_up(const T* products, Index first, Index x, Index begin, Index end, T* sum) const {
         const bool joined = s_.dilation_x == 1;
         const Index length = joined ? s_.kernel_x * s_.c : s_.c, runs = joined ? 1 : s_.kernel_x;
+        const Mask<T> rest = first_lanes<T>(length % width<T>);  // of the last vector; the others are not added to
         for (Index u = 0; u < s_.kernel_y; u++) {
             const Index y = first + u * s_.dilation_y;
             if (y < begin || y >= end) {
@@ -107,7 +108,7 @@ private:
                 T* to = sum + ((y - begin) * padded_ + x + v * s_.dilation_x) * s_.c;
                 Index i = 0;
                 for (; i + width<T> <= length; i += width<T>) store(to + i, load(to + i) + load(products + i));
-                for (; i < length; i++) to[i] += products[i];
+                if (i < length) store(to + i, load(to + i) + (rest ? load(products + i) : Vector<T>{}));
             }
         }
     }

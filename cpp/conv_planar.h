@@ -20,6 +20,10 @@ namespace convscope::CONVSCOPE_ISA {
 constexpr int planar_vectors = 2;
 template <class T> constexpr int most_planar_filters = 2 * width<T> / 3;  // else lanes of filters are full enough
 
+template <class T> constexpr Index planar_slack = (planar_vectors + 1) * width<T>;  // elements behind the planes
+
+inline Index planar_row(const ConvShape& s) { return s.ow + (s.kernel_x - 1) * s.dilation_x; }
+
 template <class T> bool is_planar(const ConvShape& s) {
     return s.groups == 1 && s.stride_y == 1 && s.stride_x == 1 && s.c <= 4 && s.k <= most_planar_filters<T> &&
            s.kernel_y * s.kernel_x > 1;
@@ -57,6 +61,39 @@ template <class T, int K = most_planar_filters<T>> PlanarTile<T> find_planar_til
     return planar_tile<T, K>;
 }
 
+// Rows [first, first + rows) of image n, of `row` pixels each, as planes of channels; what lies in the padding is zero, and so
+// are some elements behind the last plane.
+template <class T>
+void lay_out_planes(const ConvShape& s, const T* x, Index n, Index first, Index rows, Index row, Index plane, T* planes) {
+    const Index begin = smaller(s.pad_x, row), end = larger(begin, smaller(row, s.pad_x + s.w));
+    for (Index r = 0; r < rows; r++) {
+        const Index y = first + r;
+        const bool inside = y >= 0 && y < s.h;
+        const T* from = x + (n * s.h + (inside ? y : 0)) * s.w * s.c;
+        for (Index c = 0; c < s.c; c++) {
+            T* to = planes + c * plane + r * row;
+            if (!inside) {
+                memset(to, 0, row * sizeof(T));
+                continue;
+            }
+            for (Index j = 0; j < begin; j++) to[j] = T(0);
+            if (s.c == 1)
+                memcpy(to + begin, from, (end - begin) * sizeof(T));
+            else
+                for (Index j = begin; j < end; j++) to[j] = from[(j - begin) * s.c + c];
+            for (Index j = end; j < row; j++) to[j] = T(0);
+        }
+    }
+    for (T* p = planes + s.c * plane; p < planes + s.c * plane + planar_slack<T>; p++) *p = T(0);
+}
+
+// Where each tap of each channel finds the first position.
+inline void planar_offsets(const ConvShape& s, Index plane, Index row, Index* offsets) {
+    for (Index c = 0; c < s.c; c++)
+        for (Index u = 0; u < s.kernel_y; u++)
+            for (Index v = 0; v < s.kernel_x; v++) *offsets++ = c * plane + u * s.dilation_y * row + v * s.dilation_x;
+}
+
 template <class T> class PlanarConv {
 public:
     PlanarConv(const ConvShape& s, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y)
@@ -66,7 +103,7 @@ public:
           epilogue_(epilogue),
           y_(y),
           taps_(s.c * s.kernel_y * s.kernel_x),
-          row_(s.ow + (s.kernel_x - 1) * s.dilation_x),
+          row_(planar_row(s)),
           tile_(find_planar_tile<T>(s.k)) {}
 
     void run() {
@@ -74,48 +111,22 @@ public:
         const int threads = team_size(s_.n * s_.oh, work);
         const Index bands = s_.n >= 4 * threads ? 1 : smaller<Index>(ceil_div(s_.oh, 4), threads);
         const Index band = ceil_div(s_.oh, bands), rows = band + (s_.kernel_y - 1) * s_.dilation_y;
-        const Index slack = (planar_vectors + 1) * width<T>, plane = rows * row_;
+        const Index plane = rows * row_;
         Scratch<Index> offsets(taps_);
-        for (Index t = 0, c = 0; c < s_.c; c++)
-            for (Index u = 0; u < s_.kernel_y; u++)
-                for (Index v = 0; v < s_.kernel_x; v++)
-                    offsets[t++] = c * plane + u * s_.dilation_y * row_ + v * s_.dilation_x;
-        const Index each = s_.c * plane + slack, items = s_.n * bands;
+        planar_offsets(s_, plane, row_, offsets.data());
+        const Index each = s_.c * plane + planar_slack<T>, items = s_.n * bands;
         const int team = team_size(items, work);
         Scratch<T> planes(team * each);
         parallel(items, team, [&](Index item, int worker) {
             const Index n = item / bands, begin = item % bands * band, end = smaller(s_.oh, begin + band);
             T* plane_memory = &planes[worker * each];
             if (begin >= end) return;
-            lay_out(n, begin - s_.pad_y, end - begin + (s_.kernel_y - 1) * s_.dilation_y, plane, plane_memory);
+            lay_out_planes(s_, x_, n, begin - s_.pad_y, end - begin + (s_.kernel_y - 1) * s_.dilation_y, row_, plane, plane_memory);
             compute(plane_memory, offsets.data(), y_ + (n * s_.oh + begin) * s_.ow * s_.k, end - begin);
         });
     }
 
 private:
-    void lay_out(Index n, Index first, Index rows, Index plane, T* planes) const {
-        const Index begin = smaller(s_.pad_x, row_), end = larger(begin, smaller(row_, s_.pad_x + s_.w));
-        for (Index r = 0; r < rows; r++) {
-            const Index y = first + r;
-            const bool inside = y >= 0 && y < s_.h;
-            const T* from = x_ + (n * s_.h + (inside ? y : 0)) * s_.w * s_.c;
-            for (Index c = 0; c < s_.c; c++) {
-                T* to = planes + c * plane + r * row_;
-                if (!inside) {
-                    memset(to, 0, row_ * sizeof(T));
-                    continue;
-                }
-                for (Index j = 0; j < begin; j++) to[j] = T(0);
-                if (s_.c == 1)
-                    memcpy(to + begin, from, (end - begin) * sizeof(T));
-                else
-                    for (Index j = begin; j < end; j++) to[j] = from[(j - begin) * s_.c + c];
-                for (Index j = end; j < row_; j++) to[j] = T(0);
-            }
-        }
-        for (T* p = planes + s_.c * plane; p < planes + s_.c * plane + (planar_vectors + 1) * width<T>; p++) *p = T(0);
-    }
-
     void compute(const T* planes, const Index* offsets, T* out, Index rows) const {
         constexpr Index tile = planar_vectors * width<T>;
         T columns[tile * width<T>];

@@ -43,14 +43,6 @@ template <class T, class F> void parallel_output_rows(const PoolShape& s, const 
              [&](Index item, int) { f(item / s.oh, item % s.oh); });
 }
 
-template <class T> struct SameSizeInteger {
-    typedef int32_t Type;
-};
-template <> struct SameSizeInteger<double> {
-    typedef int64_t Type;
-};
-template <class T> using Mask = Vector<typename SameSizeInteger<T>::Type>;
-
 // Places of pixels, 32 bits each in memory, in lanes as wide as those of T; as load_lanes, all of them where memory goes on.
 template <class T> CONVSCOPE_INLINE Mask<T> load_places(const int32_t* p, Index count, const int32_t* end) {
     if (p + width<T> <= end) {

@@ -73,6 +73,21 @@ template <class T> CONVSCOPE_INLINE void store_some(T* p, Vector<T> v, Index n) 
     n >= width<T> ? store(p, v) : store_first(p, v, n);
 }
 
+template <class T> struct SameSizeInteger {
+    typedef int32_t Type;
+};
+template <> struct SameSizeInteger<double> {
+    typedef int64_t Type;
+};
+template <class T> using Mask = Vector<typename SameSizeInteger<T>::Type>;
+
+// True in the first n lanes.
+template <class T> CONVSCOPE_INLINE Mask<T> first_lanes(Index n) {
+    Mask<T> lane = {};
+    for (int i = 0; i < width<T>; i++) lane[i] = i;
+    return lane < broadcast(typename SameSizeInteger<T>::Type(n));
+}
+
 // f(Constant<0>), f(Constant<1>), ... written out N times, so that arrays indexed by the constant stay in registers.
 // (#pragma unroll comes too late for that: the accumulators end up in memory.)
 template <int I> struct Constant {

@@ -8,6 +8,7 @@
 // the order of all sums depends on the shape alone.
 #pragma once
 #include "conv_grad_weight.h"
+#include "planar_grad_weight.h"
 #include "winograd.h"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -101,6 +102,7 @@ template <class T> void conv_grad_weight(const ConvShape& s, Algorithm algorithm
     if (algorithm == Algorithm::winograd2) return WinogradGradWeight<T, 2>(forward_tiles(s, algorithm), x, grad).run(dw);
     if (algorithm == Algorithm::winograd4) return WinogradGradWeight<T, 4>(forward_tiles(s, algorithm), x, grad).run(dw);
     if (is_depthwise(s)) return depthwise_grad_weight(s, x, grad, dw);
+    if (is_planar<T>(s) && s.n > 0 && PlanarGradWeight<T>(s, x, grad).run(dw)) return;
     Scratch<Tap> taps(s.kernel_y * s.kernel_x);
     forward_taps(s, taps.data());
     GradWeight<T>(forward_grid(s, taps.data()), x, grad).run(dw);

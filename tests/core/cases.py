@@ -72,6 +72,7 @@ CASES = [
         dilation=(2, 3),
     ),
     Case("few filters", 3, 3, 5, (9, 12), (3, 2), padding=((2, 0), (1, 3)), dilation=(2, 1)),
+    Case("few filters, large maps", 2, 2, 7, (60, 70), (3, 3), padding=ONES),
     Case("few filters, groups", 2, 8, 6, (9, 12), (5, 5), padding=((2, 2), (2, 2)), groups=2),
     Case("few channels in and out", 3, 2, 3, (9, 8), (3, 2), padding=ONES),
     Case("one more than a vector", 2, 17, 33, (9, 11), (3, 3), padding=ONES),

@@ -109,6 +109,17 @@ class TestNotANumber:
         np.testing.assert_array_equal(np.isnan(native.conv2d(x, weight, **settings)), np.isnan(expected))
         assert np.isnan(expected[:, 5, 0]).all()
 
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_only_weights_whose_pixel_holds_it_are_touched(self, native, isa, value: float) -> None:
+        """Few filters: vectors run past the ends of rows, where the gradient counts as zero."""
+        x, _, _, grad = Case("", 2, 1, 6, (9, 12), (5, 5)).arrays("float32")
+        x[0, 0, 4, 11] = value  # the last column: under the last column of the kernel alone
+        expected = reference.conv2d_grad_weight(x, grad, (5, 5))
+        actual = native.conv2d_grad_weight(x, grad, (5, 5))
+        np.testing.assert_array_equal(np.isfinite(actual), np.isfinite(expected))
+        assert np.isfinite(actual[..., :4]).all()
+        assert not np.isfinite(actual[..., 4]).any()
+
     def test_neighbouring_channels_stay_clean(self, native, isa) -> None:
         x, weight, _, _ = Case("", 1, 37, 37, (5, 5), (3, 3), groups=37).arrays("float32")
         x[0, 21] = np.nan

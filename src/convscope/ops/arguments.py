@@ -221,9 +221,16 @@ def place_kernel(
     return _placed_before(*settings) if _plain(settings[2:6]) else _place_kernel(*settings)
 
 
-def _plain(value: object) -> bool:
-    """Say whether a value can be looked up: 1.0 and True would find what was kept for 1."""
-    return type(value) in (int, str) or (type(value) is tuple and all(map(_plain, value)))
+def _plain(values: tuple[object, ...]) -> bool:
+    """Say whether settings can be looked up: 1.0 and True would find what was kept for 1."""
+    for value in values:
+        kind = type(value)
+        if kind is tuple:
+            if not _plain(value):  # type: ignore[arg-type]
+                return False
+        elif kind is not int and kind is not str:
+            return False
+    return True
 
 
 def _place_kernel(
