@@ -165,15 +165,16 @@ def _total(trace: Trace) -> str:
     named = "" if trace.formula == "sum" else f" = {trace.formula}"
     lines.append((f"= {trace.address}{named}", trace.value, ' class="rule"'))
     lines += [(f"{a.node}, {activation_in_words(a.kind)}", a.value, "") for a in trace.after]
-    return _result(lines)
+    return _result(trace.address, lines)
 
 
-def _result(lines: list[tuple[str, float, str]]) -> str:
+def _result(address: str, lines: list[tuple[str, float, str]]) -> str:
     body = "".join(
         f'<tr{kind}><th scope="row">{escape(name)}</th><td class="number">{_number(value, 5)}</td></tr>'
         for name, value, kind in lines
     )
-    return f'<div class="scroll"><table class="result" style="width:auto"><tbody>{body}</tbody></table></div>'
+    table = f'<table class="result" style="width:auto"><tbody>{body}</tbody></table>'
+    return _scroll(f"the sum of {escape(address, quote=True)}", table)
 
 
 @renders("GradientTrace", "html")
@@ -204,7 +205,8 @@ def gradient_figure(trace: GradientTrace) -> str:
         head, rows, text_columns=(0, 1, 2), caption=f"{which} products; cells are channel, row, column"
     )
     products = details(f"{which} products, to six decimals", body) if len(terms) > 24 else body
-    return figure(lead + _result(total) + (products if len(terms) else ""), escape(engine_in_words(trace)))
+    body = lead + _result(trace.address, total) + (products if len(terms) else "")
+    return figure(body, escape(engine_in_words(trace)))
 
 
 def _terms(trace: Trace) -> str:
