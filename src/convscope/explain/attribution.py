@@ -26,7 +26,7 @@ from convscope.network import Network
 from convscope.network.input import as_batch
 from convscope.ops.memory import empty_channels_last
 
-__all__ = ["METHODS", "Attribution", "Settings", "attribution", "attributions"]
+__all__ = ["METHODS", "Attribution", "Settings", "attribution", "attributions", "baseline_of"]
 
 Array = NDArray[Any]
 
@@ -171,7 +171,7 @@ def _integrated(
 
     places, weights = roots_legendre(settings.steps)
     places, weights = (places + 1) / 2, weights / 2
-    start = np.broadcast_to(np.asarray(settings.baseline, x.dtype), x.shape[1:])
+    start = baseline_of(settings, x)
     arrays = np.empty_like(x)
     for image, target in enumerate(targets):
         # the first convolution of a point on the way is a point on the way between the convolutions
@@ -179,6 +179,21 @@ def _integrated(
         points = _points(begin, end - begin, places)
         arrays[image] = (x[image] - start) * means(points, weights, target, x.shape[1:], done)
     return arrays
+
+
+def baseline_of(settings: Settings, x: Array) -> Array:
+    """Give the baseline as one image, of the shape and dtype of a batch (N, C, H, W)."""
+    try:
+        start = np.broadcast_to(np.asarray(settings.baseline, x.dtype), x.shape[1:])
+    except (TypeError, ValueError):
+        start = np.full(x.shape[1:], np.nan)
+    if not np.isfinite(start).all():
+        got = settings.baseline
+        raise InvalidValue(
+            f"saliency: baseline must be a finite number or an array that fits the image {x.shape[1:]}; got "
+            f"{f'an array of shape {got.shape}' if isinstance(got, np.ndarray) else repr(got)}."
+        )
+    return start
 
 
 def _points(begin: Array, way: Array, places: Array) -> Callable[[range], Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convscope.errors import InvalidValue, UnknownName, nearest_names
 from convscope.explain.class_maps import last_map
 from convscope.explain.covering import CoveredRuns
-from convscope.explain.run import run_one
+from convscope.explain.run import check_finite, run_one
 from convscope.explain.sanity import CheckedView, check_sanity
 from convscope.explain.shown import shown
 from convscope.explain.target import Target, class_name, find_target, values_of
@@ -134,6 +134,9 @@ def occlusion(
     x = activations[net.input_name]
     if x.ndim != 4:
         raise InvalidValue(f"occlusion: the network must take images (C, H, W); it takes {x.shape[1:]}.")
+    check_finite(x, "occlusion")
+    if isinstance(fill, bool) or not isinstance(fill, int | float | np.number) or not np.isfinite(fill):
+        raise InvalidValue(f"occlusion: fill must be a finite number, in the input's units; got {fill!r}.")
     cell = find_target(net, target, activations, "occlusion")
     places = _places(x.shape[2:], size, stride)
     if node is not None and node not in net.nodes:
@@ -281,7 +284,7 @@ def _places(image: tuple[int, ...], size: int | Pair | None, stride: int | Pair 
 
 
 def _pair(name: str, value: Any) -> Pair:
-    values = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    values = tuple(value) if isinstance(value, Sequence | np.ndarray) else (value, value)
     whole = [isinstance(v, int | np.integer) and not isinstance(v, bool) and v > 0 for v in values]
     if len(values) != 2 or not all(whole):
         raise InvalidValue(

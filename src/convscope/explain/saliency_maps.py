@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.explain.attribution import Settings, attribution
+from convscope.explain.attribution import Settings, attribution, baseline_of
 from convscope.explain.labelled import Progress
 from convscope.explain.run import one_image
 from convscope.explain.sanity import PixelView, check_sanity
@@ -127,7 +127,8 @@ def saliency(
 
 
 def _gap(net: Network, x: Array, array: Array, cell: Target, settings: Settings) -> float:
-    start = np.broadcast_to(np.asarray(settings.baseline, x.dtype), x.shape)
-    both = net.run(np.concatenate([x, start]), keep=(cell.node,), algorithm="direct")[cell.node]
+    both = net.run(
+        np.concatenate([x, baseline_of(settings, x)[None]]), keep=(cell.node,), algorithm="direct"
+    )[cell.node]
     rise = float(both[(0, *cell.place)]) - float(both[(1, *cell.place)])
     return float(array.sum(dtype=np.float64)) - rise

@@ -17,7 +17,8 @@ Array = NDArray[Any]
 def shown(net: Network, x: Array) -> NDArray[np.uint8]:
     """Turn an input (C, H, W) into pixels (H, W, 3): as `net.input` was applied, else from least to largest.
 
-    Inputs of another number of channels than 1 or 3 show the mean of their channels.
+    Inputs of another number of channels than 1 or 3 show the mean of their channels; what is not finite is
+    black.
 
     Examples
     --------
@@ -29,6 +30,8 @@ def shown(net: Network, x: Array) -> NDArray[np.uint8]:
         pixels = net.input.pixels(x)
         return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
     planes = np.asarray(x if len(x) in (1, 3) else x.mean(axis=0, keepdims=True), np.float64)
-    low, high = float(planes.min()), float(planes.max())
-    scaled = np.rint((planes - low) / ((high - low) or 1.0) * 255).astype(np.uint8)
+    known = np.isfinite(planes)
+    low, high = (float(end(planes[known])) for end in (np.min, np.max)) if known.any() else (0.0, 0.0)
+    levels = np.where(known, (planes - low) / ((high - low) or 1.0), 0.0)
+    scaled = np.rint(levels * 255).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(scaled, (3, *x.shape[1:])).transpose(1, 2, 0))

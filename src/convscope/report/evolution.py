@@ -193,7 +193,11 @@ def _layer_rows(sheet: Sheet, found: Evolution, layer: LayerEvolution) -> None:
     chosen = _shown(layer, _MOST)
     some = f", {len(chosen)} shown" if len(chosen) < count else ""
     formed = int((layer.formed >= 0).sum())
-    sheet.heading(f"{layer.node}: {count} kernels{some}; {formed} are not noise at the end", 11)
+    verb = "is" if formed == 1 else "are"
+    sheet.heading(
+        f"{layer.node}: {count} kernels{some}; {formed} {verb} not noise at the end",
+        11,
+    )
     limit = limit_of(layer.patterns)
     maps = "" if layer.maps is None else f"; the maps' scale ends at {number(limit_of(layer.maps), 3)}"
     sheet.bar(limit, text=f"weights of {layer.node}{maps}")

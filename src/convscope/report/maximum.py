@@ -81,8 +81,8 @@ def maximum_sheet(found: Sequence[Maximum]) -> Sheet:
         if found[0].largest_real is not None:
             sheet.text(f"{_beside(found[0])[0].upper()}{_beside(found[0])[1:]}.", 9, "ink")
     sheet.text(
-        f"Each image was painted by climbing the gradient: {_how(found[0])}. It shows what is liked, not "
-        "what is needed: real images may be liked for other reasons."
+        f"{'The' if one else 'Each'} image was painted by climbing the gradient: {_how(found[0])}. It shows "
+        "what is liked, not what is needed: real images may be liked for other reasons."
     )
     sheet.gap(0.08)
     columns = 1 if one else min(4, max(2, len(found)))

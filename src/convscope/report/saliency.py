@@ -31,11 +31,17 @@ def saliency_figure(result: Saliency) -> Any:
     limit, scaling = clipped_limit(result.map)
     panels = [
         Panel("the image", lambda ax: show(ax, result.pixels)),
-        Panel(f"{_NAMES[result.method].lower()}, channels added up", lambda ax: show(ax, result.map, limit)),
+        Panel(f"{_spoken_method(result.method)}, channels added up", lambda ax: show(ax, result.map, limit)),
     ]
     caption = [scaling, *_gap(result), f"How far to trust it: {TRUST[result.method]}"]
     title = f"{_NAMES[result.method]} of {_target(result)} = {number(result.value)}"
     return view_figure(title, panels, caption, shape=result.map.shape, sanity=sanity_of(result))
+
+
+def _spoken_method(method: str) -> str:
+    """Name a method in the middle of a sentence."""
+    name = _NAMES[method]
+    return name if name[1:] != name[1:].lower() else name.lower()
 
 
 @draws("Deconvnet", alt=str)

@@ -24,7 +24,7 @@ __all__ = ["Panel", "clipped_limit", "heat_map", "on_grey", "sanity_of", "show",
 
 Array = NDArray[Any]
 
-_WIDE, _LINE, _GAP = 3.4, 0.19, 0.12  # inches: a panel, a line of the caption, between panels
+_WIDE, _LINE, _GAP = 3.4, 0.155, 0.12  # inches: a panel, a line of the caption, between panels
 _CASCADE = (
     "The same with more and more layers made random, from the output down; each map in its own scale; r: "
     "rank correlation with the first"
@@ -166,7 +166,7 @@ def wrapped(paragraphs: Sequence[str], width: float, size: float = 8.5) -> list[
 def _sanity_height(sanity: Sanity, width: float) -> float:
     each = (width - _GAP) / len(sanity.maps) - _GAP / 2
     heads = _LINE * len(wrapped([_CASCADE], width))
-    return float(0.45 + heads + each * sanity.maps.shape[1] / sanity.maps.shape[2])
+    return float(0.5 + heads + each * sanity.maps.shape[1] / sanity.maps.shape[2])
 
 
 def _draw_sanity(figure: Any, sanity: Sanity, width: float, height: float, top: float) -> None:
