@@ -68,8 +68,18 @@ def list_other_pages(app: Any, name: str, source: list[str]) -> None:
         source[0] = source[0].replace("every-other-page", "\n".join(others))
 
 
+def mend_for_readers(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Give the theme's headings their level, and let code wider than the page be reached by keyboard."""
+    for part in ("furo_navigation_tree", "body"):
+        if isinstance(context.get(part), str):
+            headed = context[part].replace('role="heading">', 'role="heading" aria-level="2">')
+            context[part] = headed.replace("<pre>", '<pre tabindex="0">')
+
+
 def setup(app: Any) -> None:
     """Connect the above."""
+    # after the theme has made its navigation
+    app.connect("html-page-context", mend_for_readers, priority=900)
     app.connect("source-read", trim_code)
     app.connect("source-read", list_other_pages)
     app.connect("autodoc-process-docstring", escape_bars)
