@@ -72,20 +72,37 @@ public:
     PackedConv(const PackedConv&) = delete;
     PackedConv& operator=(const PackedConv&) = delete;
 
-    void run(In<T, Image> x, std::optional<In<T, Image>> residual, Out<T, Image> y) const {
+    // y may be some channels of a wider image.
+    void run(In<T, Image> x, std::optional<In<T, Image>> residual, nb::ndarray<T, nb::device::cpu, Image> y) const {
         ConvShape s = shape_;
         s.n = Index(x.shape(0)), s.h = Index(x.shape(1)), s.w = Index(x.shape(2));
         s.oh = Index(y.shape(1)), s.ow = Index(y.shape(2));
-        if (Index(x.shape(3)) != s.c || y.shape(0) != x.shape(0) || Index(y.shape(3)) != s.k ||
-            (residual && residual->size() != y.size()))
+        const Index pixel = pixel_of(y);
+        if (Index(x.shape(3)) != s.c || y.shape(0) != x.shape(0) || Index(y.shape(3)) != s.k || pixel < s.k ||
+            (residual && (residual->size() != y.size() || pixel != s.k)))
             throw nb::value_error("shapes do not belong together");
         convscope::Epilogue<T> epilogue = epilogue_;
+        epilogue.pixel = pixel;
         if (residual) epilogue.residual = residual->data();
         nb::gil_scoped_release free;
         kernels<T>().conv(s, packed_, x.data(), epilogue, y.data());
     }
 
 private:
+    // Elements from one pixel to the next; -1 if that is not the same everywhere or the channels do not lie side by side.
+    static Index pixel_of(const nb::ndarray<T, nb::device::cpu, Image>& y) {
+        if (y.size() == 0) return Index(y.shape(3));
+        Index pixel = 0, pixels = 1;
+        for (int axis = 2; axis >= 0; axis--) {
+            const Index length = Index(y.shape(axis)), stride = Index(y.stride(axis));
+            if (length > 1 && pixel == 0) pixel = stride / pixels;
+            if (length > 1 && stride != pixel * pixels) return -1;
+            pixels *= length;
+        }
+        if (y.shape(3) > 1 && y.stride(3) != 1) return -1;
+        return pixel ? pixel : Index(y.shape(3));
+    }
+
     ConvShape shape_;
     convscope::Epilogue<T> epilogue_;
     convscope::PackedWeights<T> packed_;
@@ -265,6 +282,15 @@ template <class T> void register_linear(nb::module_& m) {
 
 // Element by element: any rank, and any order that all the arrays share.
 template <class T> void register_activation(nb::module_& m) {
+    m.def(
+        "interleave",
+        [](In<T, Image> x, Out<T, Image> y) {  // x comes as (N, C, H, W)
+            const Index n = Index(x.shape(0)), channels = Index(x.shape(1)), pixels = Index(x.shape(2) * x.shape(3));
+            if (y.size() != x.size()) throw nb::value_error("shapes do not belong together");
+            nb::gil_scoped_release free;
+            kernels<T>().interleave(n, channels, pixels, x.data(), y.data());
+        },
+        "x"_a.noconvert(), "y"_a.noconvert());
     m.def(
         "relu",
         [](In<T> x, Out<T> y) {

@@ -43,9 +43,10 @@ template <class T> struct PackedWeights {
 
 // y = activation(sum + bias + residual)
 template <class T> struct Epilogue {
-    const T* residual;  // of the shape of y, or null
+    const T* residual;  // laid out as y is, or null
     Activation activation;
     T low, high;           // clip: to [low, high]; leaky: what is below zero times low
+    Index pixel = 0;       // elements from one pixel of y to the next, if y is some channels of a wider image; else 0
     const T* y = nullptr;  // set by the convolution
 };
 
@@ -92,6 +93,8 @@ template <class T> struct Functions {
                    T* y);  // x[rows][in] w[out][in] y[rows][out]
     void (*linear_grad_input)(Index rows, Index in, Index out, const T* grad, const T* w, T* dx);
     void (*linear_grad_weight)(Index rows, Index in, Index out, const T* x, const T* grad, T* dw);
+
+    void (*interleave)(Index n, Index channels, Index pixels, const T* x, T* y);  // y[n][p][c] = x[n][c][p]
 
     void (*relu)(Index size, const T* x, T* y);
     void (*relu_grad)(Index size, const T* grad, const T* y, T* dx);

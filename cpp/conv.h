@@ -65,12 +65,13 @@ template <class T> PackedWeights<T> pack_conv(const ConvShape& s, Algorithm algo
 
 template <class T> void conv(const ConvShape& s, const PackedWeights<T>& w, const T* x, Epilogue<T> epilogue, T* y) {
     epilogue.y = y;
+    if (!epilogue.pixel) epilogue.pixel = s.k;
     if (w.algorithm != Algorithm::direct) return winograd(forward_tiles(s, w.algorithm), x, w, epilogue, y);
     if (is_depthwise(s)) return depthwise(s, x, w, epilogue, y);
     if (is_planar<T>(s)) return PlanarConv<T>(s, x, w, epilogue, y).run();
     Scratch<Tap> taps(s.kernel_y * s.kernel_x);
     forward_taps(s, taps.data());
-    GridConv<T>(forward_grid(s, taps.data()), x, w, epilogue, y).run();
+    GridConv<T>(forward_grid(s, taps.data(), epilogue.pixel), x, w, epilogue, y).run();
 }
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -122,7 +122,7 @@ public:
             T* plane_memory = &planes[worker * each];
             if (begin >= end) return;
             lay_out_planes(s_, x_, n, begin - s_.pad_y, end - begin + (s_.kernel_y - 1) * s_.dilation_y, row_, plane, plane_memory);
-            compute(plane_memory, offsets.data(), y_ + (n * s_.oh + begin) * s_.ow * s_.k, end - begin);
+            compute(plane_memory, offsets.data(), y_ + (n * s_.oh + begin) * s_.ow * epilogue_.pixel, end - begin);
         });
     }
 
@@ -130,7 +130,8 @@ private:
     void compute(const T* planes, const Index* offsets, T* out, Index rows) const {
         constexpr Index tile = planar_vectors * width<T>;
         T columns[tile * width<T>];
-        const T* end = out + rows * s_.ow * s_.k;
+        const Index pixel = epilogue_.pixel;
+        const T* end = out + rows * s_.ow * pixel;
         Index j = 0;  // in the row, of the position that comes next
         for (Index first = 0; out < end; first += tile) {
             tile_(planes + first, offsets, taps_, w_.weights, w_.bias, columns);
@@ -138,11 +139,11 @@ private:
                 if (j < s_.ow) {
                     const T* column = columns + i * width<T>;
                     const Vector<T> v = finish(epilogue_, load(column), out, s_.k);
-                    if (out + width<T> <= end)  // whole vectors: the next pixel writes over what is too much
+                    if (pixel == s_.k && out + width<T> <= end)  // whole vectors: the next pixel writes over what is too much
                         store(out, v);
                     else
                         store_first(out, v, s_.k);
-                    out += s_.k;
+                    out += pixel;
                 }
                 if (++j == row_) j = 0;
             }

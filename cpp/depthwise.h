@@ -89,8 +89,8 @@ template <class T> void turn_depthwise(const ConvShape& s, const Index* wanted, 
 }
 
 // The grid of a depthwise convolution: one group as far as the tables go.
-inline Grid depthwise_grid(const ConvShape& s, const Tap* taps) {
-    Grid g = forward_grid(s, taps);
+inline Grid depthwise_grid(const ConvShape& s, const Tap* taps, Index out_pixel) {
+    Grid g = forward_grid(s, taps, out_pixel);
     g.channels = g.k = s.c, g.groups = 1;
     return g;
 }
@@ -99,7 +99,7 @@ template <class T>
 void depthwise(const ConvShape& s, const T* x, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, T* y) {
     Scratch<Tap> taps(s.kernel_y * s.kernel_x);
     forward_taps(s, taps.data());
-    run_depthwise(depthwise_grid(s, taps.data()), x, packed, epilogue, y);
+    run_depthwise(depthwise_grid(s, taps.data(), epilogue.pixel), x, packed, epilogue, y);
 }
 
 // Phase by phase of the stride, as in conv_grad_input.h.
@@ -161,7 +161,7 @@ template <class T> void depthwise_grad_weight(const ConvShape& s, const T* x, co
     const Index count = s.kernel_y * s.kernel_x, pixels = s.n * s.oh * s.ow, block = 128;
     Scratch<Tap> taps(count);
     forward_taps(s, taps.data());
-    const Grid grid = depthwise_grid(s, taps.data());
+    const Grid grid = depthwise_grid(s, taps.data(), s.k);
     Scratch<T> zeros(s.c);
     for (Index c = 0; c < s.c; c++) zeros[c] = T(0);
     const TapTable<T> addresses(grid, x, zeros.data());

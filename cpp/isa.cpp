@@ -4,6 +4,7 @@
 #include "conv.h"
 #include "conv_grad_input.h"
 #include "fingerprint.h"
+#include "layout.h"
 #include "linear.h"
 #include "local_norm.h"
 #include "norm.h"
@@ -48,7 +49,7 @@ const Functions<CONVSCOPE_ELEMENT>& functions_of(CONVSCOPE_ELEMENT) {
         batch_norm<T>,    moments<T>,           batch_norm_grad<T>,
         local_norm<T>,    local_norm_grad<T>,
         linear<T>,        linear_grad_input<T>, linear_grad_weight<T>,
-        relu<T>,          relu_grad<T>,         add<T>,
+        interleave<T>,    relu<T>,              relu_grad<T>,         add<T>,
         sgd<T>,           adam<T>,              cross_entropy<T>,
         fingerprint,      peak<T>,
     };

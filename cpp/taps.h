@@ -28,10 +28,10 @@ struct Grid {
 };
 
 // The forward pass: the grid is the output.
-inline Grid forward_grid(const ConvShape& s, const Tap* taps) {
+inline Grid forward_grid(const ConvShape& s, const Tap* taps, Index out_pixel) {
     Grid g = {};
     g.n = s.n, g.in_h = s.h, g.in_w = s.w, g.in_pixel = s.c, g.channels = s.c / s.groups;
-    g.h = g.out_h = s.oh, g.w = g.out_w = s.ow, g.out_pixel = s.k, g.out_step_y = g.out_step_x = 1;
+    g.h = g.out_h = s.oh, g.w = g.out_w = s.ow, g.out_pixel = out_pixel, g.out_step_y = g.out_step_x = 1;
     g.stride_y = s.stride_y, g.stride_x = s.stride_x, g.taps = s.kernel_y * s.kernel_x, g.tap = taps;
     g.k = s.k / s.groups, g.groups = s.groups;
     return g;

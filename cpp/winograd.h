@@ -108,7 +108,8 @@ public:
           y_(y),
           shape_(winograd_shape<T>(M, grid.c, grid.k)),
           reader_(g_),
-          row_(spaced_row<T>(g_.c)) {}
+          row_(spaced_row<T>(g_.c)),
+          pixel_(epilogue.pixel ? epilogue.pixel : g_.k) {}
 
     void run() {
         const Index tiles = g_.count(), panels = shape_.count();
@@ -176,7 +177,7 @@ private:
         const Index rows = smaller<Index>(M, g_.oh - i), columns = smaller<Index>(M, g_.ow - j);
         const Index first = panel * shape_.lanes_most;
         const T* from = b.product + (tile - b.begin) * shape_.lanes_most;
-        T* to = y_ + ((n * g_.oh + i) * g_.ow + j) * g_.k + first;
+        T* to = y_ + ((n * g_.oh + i) * g_.ow + j) * pixel_ + first;
         for (Index l = 0; l < shape_.lanes(panel); l += width<T>) {
             const Index count = shape_.lanes(panel) - l;
             const Vector<T> bias = w_.bias ? load(w_.bias + first + l) : Vector<T>{};
@@ -184,7 +185,7 @@ private:
                 Winograd<T, M>::output,
                 [&](auto i, auto j) CONVSCOPE_LAMBDA { return load(from + (i * N + j) * b.product_plane + l); },
                 [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA {
-                    T* out = to + (i * g_.ow + j) * g_.k + l;
+                    T* out = to + (i * g_.ow + j) * pixel_ + l;
                     if (i < rows && j < columns) store_some(out, finish(epilogue_, v + bias, out, count), count);
                 });
         }
@@ -197,7 +198,7 @@ private:
     T* y_;
     const PanelShape<T> shape_;
     const TileReader<T, M> reader_;
-    const Index row_;
+    const Index row_, pixel_;  // elements from one tile to the next; and from one pixel of y
 };
 
 inline TileGrid forward_tiles(const ConvShape& s, Algorithm algorithm) {

@@ -105,7 +105,7 @@ template <class T> void conv_grad_weight(const ConvShape& s, Algorithm algorithm
     if (is_planar<T>(s) && s.n > 0 && PlanarGradWeight<T>(s, x, grad).run(dw)) return;
     Scratch<Tap> taps(s.kernel_y * s.kernel_x);
     forward_taps(s, taps.data());
-    GradWeight<T>(forward_grid(s, taps.data()), x, grad).run(dw);
+    GradWeight<T>(forward_grid(s, taps.data(), s.k), x, grad).run(dw);
 }
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -33,7 +33,8 @@ class _PackedConv:
         self, weight: _Array, bias: _Array | None, stride: _Pair, padding: _Pads, dilation: _Pair,
         groups: int, algorithm: int, activation: int, low: float, high: float,
     ) -> None: ...  # fmt: skip
-    def __call__(self, x: _Array, residual: _Array | None, y: _Array) -> None: ...
+    def __call__(self, x: _Array, residual: _Array | None, y: _Array) -> None:
+        """Compute; without a residual, `y` may be some channels of a wider image."""
 
 class PackedConvFloat(_PackedConv): ...
 class PackedConvDouble(_PackedConv): ...
@@ -86,6 +87,9 @@ def local_norm(
 def local_norm_grad(
     grad: _Array, x: _Array, dx: _Array, channels: int, size: int, alpha: float, beta: float, k: float
 ) -> None: ...  # fmt: skip
+def interleave(x: _Array, y: _Array) -> None:
+    """Copy an image of shape (N, C, H, W) to one of shape (N, H, W, C)."""
+
 def relu(x: _Array, y: _Array) -> None: ...
 def relu_grad(grad: _Array, y: _Array, dx: _Array) -> None: ...
 def add(a: _Array, b: _Array, y: _Array, rectify: bool) -> None: ...

@@ -13,11 +13,8 @@ from convscope.layers.conv2d import Conv2d
 from convscope.layers.leaky_relu import LeakyReLU
 from convscope.layers.relu import ReLU
 from convscope.ops.packed import Activation
-from convscope.ops.prepared import prepared_linear
 
 __all__ = ["Fused", "FusedConv2d", "FusedLinear", "activation_of"]
-
-FEW_ROWS = 4  # fewer samples than these read each weight too seldom to pay for packing
 
 
 def activation_of(layer: Layer) -> Activation:
@@ -175,30 +172,13 @@ class FusedLinear(Fused):
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the weighted sums after the activation; nothing is kept."""
         (x,) = inputs
-        weight, bias = self.parameters["weight"], self.parameters.get("bias")
         out = self.borrow_output(context, x)
-        if len(x) >= FEW_ROWS:
-            y = self.packed()(_as_image(x), out=None if out is None else _as_image(out))
-            return (y[0, :, 0].T if out is None else out), None
-        y = ops.linear(x, weight, bias, out=out)
-        return (y if self.after is None else self.after.forward(y)[0]), None
+        y = self.packed()(_as_image(x), out=None if out is None else _as_image(out))
+        return (y[0, :, 0].T if out is None else out), None
 
     def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
         """Bind the product to its arrays."""
-        (x,) = inputs
-        if len(x) >= FEW_ROWS:
-            return self.packed().bind(_as_image(x), _as_image(out))
-        weight, bias = self.parameters["weight"], self.parameters.get("bias")
-        product = prepared_linear(x, weight, bias, out)
-        if self.after is None:
-            return product
-        activate = self.after.prepare((out,), out)
-
-        def call() -> None:
-            product()
-            activate()
-
-        return call
+        return self.packed().bind(_as_image(inputs[0]), _as_image(out))
 
 
 def _as_image(x: Array) -> Array:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from convscope import ops
 from convscope.layers.arguments import need_4d
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
+from convscope.ops.prepared import prepared_global_avg_pool2d
 
 __all__ = ["GlobalAvgPool2d"]
 
@@ -26,7 +28,11 @@ class GlobalAvgPool2d(Layer):
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the means; the cache is the input's shape."""
         (x,) = inputs
-        return ops.global_avg_pool2d(x), x.shape
+        return ops.global_avg_pool2d(x, out=self.borrow_output(context, x)), x.shape
+
+    def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
+        """Bind the op to its arrays."""
+        return prepared_global_avg_pool2d(inputs[0], out)
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()

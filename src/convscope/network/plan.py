@@ -4,6 +4,8 @@ Two values may lie in the same memory if the last reader of one has run before t
 written. Places are found once, largest value first, each at the lowest offset where nothing that
 lives at the same time lies (Pisarchyk and Lee 2020, "greedy by size"):
 
+A value may be a part of another one: a branch that only a concatenation reads is computed in its place there.
+
     offset
       │  ┌─────────┐        ┌──────────────┐
       │  │  conv1  │        │    conv3     │
@@ -19,9 +21,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from convscope.layers import Flatten
+from convscope.layers import Concatenate, Flatten
 from convscope.layers.base import Array, Shape
-from convscope.network.graph import Node
+from convscope.layers.fused import FusedConv2d
+from convscope.network.graph import Node, consumers
+from convscope.ops.prepared import copy_input
 
 __all__ = ["Memory", "Plan"]
 
@@ -66,6 +70,7 @@ class Plan:
         self.outputs, self.inputs = tuple(outputs), tuple(inputs)
         self._nodes, self._shapes, self._dtype = nodes, shapes, dtype
         self._same = _aliases(nodes, shapes)
+        self._parts = _branches(nodes, self.outputs, shapes)
         self._offsets, self.size = _places(self._lives(), self._bytes)
         self._calls: list[Callable[[], object]] = []
         self.arrays: dict[str, Array] = {}
@@ -73,22 +78,33 @@ class Plan:
     def bind(self, block: Array) -> None:
         """Lay the arrays into `block` and prepare the calls."""
         self.arrays = {}
-        for name in (*self.inputs, *(node.name for node in self._nodes)):
-            start = self._offsets[self._same.get(name, name)]
+        # A whole comes after its parts in the network; so, from the back to the front, it is laid out first.
+        for name in (*self.inputs, *(node.name for node in reversed(self._nodes))):
+            if name in self._parts:
+                whole, first = self._parts[name]
+                self.arrays[name] = self.arrays[whole][:, first : first + self._shapes[name][1]]
+                continue
+            start = self._offsets[self._owner(name)]
             flat = block[start : start + self._bytes(name)].view(self._dtype)
             self.arrays[name] = _shaped(flat, self._shapes[name])
         self._calls = [
             node.layer.prepare(tuple(self.arrays[name] for name in node.inputs), self.arrays[node.name])
             for node in self._nodes
-            if node.name not in self._same
+            if node.name not in self._same and not all(name in self._parts for name in node.inputs)
         ]
 
     def run(self, inputs: Mapping[str, Array]) -> None:
         """Compute; the results are in `arrays` until the next run of a plan in the same memory."""
         for name in self.inputs:
-            np.copyto(self.arrays[name], inputs[name])
+            copy_input(inputs[name], self.arrays[name])
         for call in self._calls:
             call()
+
+    def _owner(self, name: str) -> str:
+        """Give the value in whose memory another one lies; its own name if it has memory of its own."""
+        while name in self._parts or name in self._same:
+            name = self._parts[name][0] if name in self._parts else self._same[name]
+        return name
 
     def _bytes(self, name: str) -> int:
         return math.prod(self._shapes[name]) * self._dtype.itemsize
@@ -98,12 +114,11 @@ class Plan:
         end = len(self._nodes)
         lives = {name: [0, 0] for name in self.inputs}
         for place, node in enumerate(self._nodes, 1):
-            own = self._same.get(node.name, node.name)
-            lives.setdefault(own, [place, place])
+            lives.setdefault(self._owner(node.name), [place, place])
             for name in (node.name, *node.inputs):
-                lives[self._same.get(name, name)][1] = place
+                lives[self._owner(name)][1] = place
         for name in self.outputs:
-            lives[self._same.get(name, name)][1] = end + 1
+            lives[self._owner(name)][1] = end + 1
         return {name: (first, last) for name, (first, last) in lives.items()}
 
 
@@ -114,6 +129,31 @@ def _aliases(nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> dict[str, st
         if isinstance(node.layer, Flatten) and all(length == 1 for length in shapes[node.inputs[0]][2:]):
             same[node.name] = same.get(node.inputs[0], node.inputs[0])
     return same
+
+
+def _branches(
+    nodes: Sequence[Node], outputs: Sequence[str], shapes: Mapping[str, Shape]
+) -> dict[str, tuple[str, int]]:
+    """Find the convolutions that can write into what they are concatenated to: its name, their first channel.
+
+    All branches of a concatenation or none; each a convolution that nobody else reads, nothing added to it.
+    """
+    by_name = {node.name: node for node in nodes}
+    readers = consumers(by_name)
+    parts: dict[str, tuple[str, int]] = {}
+
+    def fits(name: str) -> bool:
+        node = by_name.get(name)
+        alone = len(readers[name]) == 1 and name not in outputs
+        return node is not None and alone and isinstance(node.layer, FusedConv2d) and not node.layer.residual
+
+    for node in nodes:
+        if isinstance(node.layer, Concatenate) and node.layer.axis == 1 and all(map(fits, node.inputs)):
+            first = 0
+            for name in node.inputs:
+                parts[name] = node.name, first
+                first += shapes[name][1]
+    return parts
 
 
 def _places(

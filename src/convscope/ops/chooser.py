@@ -16,13 +16,14 @@ import importlib
 import math
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from convscope.errors import InvalidValue
 
-__all__ = ["Core", "core", "default_threads", "get", "get_threads", "set_threads"]
+__all__ = ["Core", "bind", "core", "default_threads", "get", "get_threads", "set_threads"]
 
 MOST_THREADS = 256
 
@@ -100,6 +101,13 @@ def get(name: str) -> Callable[..., Any]:
         found = getattr(native, name, None) or getattr(_reference(), name)
         _functions[name] = found
     return found
+
+
+def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[[], object]:
+    """Give a call of what `get` gave, with these arrays, checked before; the core may take a shorter way."""
+    native = _native()
+    direct = None if native is None else native.bind(function, *args, **kwargs)
+    return partial(function, *args, **kwargs) if direct is None else direct
 
 
 def core() -> Core:

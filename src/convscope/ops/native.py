@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ Pads = tuple[Pair, Pair]
 ONE: Pair = (1, 1)
 NONE: Pads = ((0, 0), (0, 0))
 NHWC, NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
+FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 output_size = lru_cache(maxsize=4096)(pool_output_size)  # the same few layers again and again
 
@@ -50,7 +52,21 @@ _choose_instruction_set()
 def _nhwc(x: Array) -> Array:
     """See an (N, C, H, W) array as contiguous (N, H, W, C), copying it only if it is not channels-last."""
     seen = x.transpose(NHWC)
-    return seen if seen.flags.c_contiguous else np.ascontiguousarray(seen)
+    if seen.flags.c_contiguous:
+        return seen
+    copy = np.empty(seen.shape, x.dtype)
+    copy_input(x, copy.transpose(NCHW))
+    return copy
+
+
+def copy_input(x: Array, out: Array) -> None:
+    """See `convscope.ops.prepared.copy_input`."""
+    if x.ndim == 4 and x.dtype == out.dtype and x.dtype in FLOATS and x.flags.c_contiguous:
+        y = out.transpose(NHWC)
+        if y.flags.c_contiguous:
+            _core.interleave(x, y)
+            return
+    np.copyto(out, x)
 
 
 def _flat(x: Array) -> Array:
@@ -180,10 +196,6 @@ def conv_shape(
 def _run_packed(
     packed: Packed, shape: tuple[int, int, int, int], x: Array, add: Array | None, out: Array | None
 ) -> Array:
-    if out is None:
-        y = np.empty(shape, x.dtype)
-        packed(_nhwc(x), None if add is None else _nhwc(add), y)
-        return y.transpose(NCHW)
     y = _target(out, *shape, x.dtype)
     packed(_nhwc(x), None if add is None else _nhwc(add), y)
     return _give(y, out)
@@ -337,12 +349,12 @@ def avg_pool2d_grad(
     return _give(dx, out)
 
 
-def global_avg_pool2d(x: Array) -> Array:
+def global_avg_pool2d(x: Array, *, out: Array | None = None) -> Array:
     """See `convscope.ops.global_avg_pool2d`."""
     n, c, h, w = x.shape
-    means = np.empty((n, 1, 1, c), x.dtype)
+    means = _target(out, n, 1, 1, c, x.dtype)
     _core.channel_sums(_nhwc(x), means, n, c, float(h * w))
-    return means.transpose(NCHW)
+    return _give(means, out)
 
 
 def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...], *, out: Array | None = None) -> Array:
@@ -573,3 +585,69 @@ def adam_step(
 def fingerprint(arrays: Sequence[Array], addresses: Array, sizes: Array) -> int:
     """Give a number for what the arrays hold, which lie at these addresses."""
     return _core.fingerprint(addresses, sizes)
+
+
+# ---------------------------------------------------------------------- bound
+
+
+def bind(function: Callable[..., object], *args: Any, **kwargs: Any) -> Callable[[], object] | None:
+    """Give a call of an op of this core on these very arrays that goes straight to the kernel.
+
+    None where an array would have to be copied first, and for ops that have none.
+    """
+    if isinstance(function, partial):
+        args = (*function.args, *args)
+        function = function.func
+    direct = _BOUND.get(function)
+    return None if direct is None else direct(*args, **kwargs)
+
+
+def _in_place(x: Array) -> Array | None:
+    """See an image as the core wants it, (N, H, W, C) and contiguous; None if it would have to be copied."""
+    seen = x.transpose(NHWC)
+    return seen if seen.flags.c_contiguous else None
+
+
+def _bound_packed(
+    packed: Packed, shape: tuple[int, ...], x: Array, add: Array | None, out: Array
+) -> Callable[[], object] | None:
+    """`out` may be some channels of a channels-last image, unless something is added."""
+    seen, more, y = _in_place(x), None if add is None else _in_place(add), out.transpose(NHWC)
+    image, row, pixel, one = y.strides
+    among_others = one == y.itemsize and row == pixel * shape[2] and image == row * shape[1] and add is None
+    if seen is None or (more is None and add is not None) or not (among_others or y.flags.c_contiguous):
+        return None
+    return partial(packed, seen, more, y)
+
+
+def _bound_max_pool2d(
+    x: Array, kernel_size: Pair, *, stride: Pair, padding: Pads, dilation: Pair, ceil_mode: bool, out: Array
+) -> Callable[[], object] | None:
+    seen, y = _in_place(x), _in_place(out)
+    if seen is None or y is None:
+        return None
+    return partial(_core.max_pool2d, seen, y, None, kernel_size, stride, padding, dilation)
+
+
+def _bound_relu(x: Array, *, out: Array) -> Callable[[], object] | None:
+    if x.ndim == 4:
+        seen, y = _in_place(x), _in_place(out)
+    else:
+        seen, y = (array if array.flags.c_contiguous else None for array in (x, out))
+    return None if seen is None or y is None else partial(_core.relu, seen, y)
+
+
+def _bound_global_avg_pool2d(x: Array, *, out: Array) -> Callable[[], object] | None:
+    seen, y = _in_place(x), _in_place(out)
+    if seen is None or y is None:
+        return None
+    n, h, w, c = seen.shape
+    return partial(_core.channel_sums, seen, y, n, c, float(h * w))
+
+
+_BOUND: dict[Callable[..., object], Callable[..., Callable[[], object] | None]] = {
+    _run_packed: _bound_packed,
+    max_pool2d: _bound_max_pool2d,
+    relu: _bound_relu,
+    global_avg_pool2d: _bound_global_avg_pool2d,
+}

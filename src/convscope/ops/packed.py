@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from convscope.ops.arguments import (
     pair,
     whole,
 )
-from convscope.ops.chooser import get
+from convscope.ops.chooser import bind, get
 from convscope.ops.conv import check_groups, place
 from convscope.ops.memory import Array
 
@@ -116,7 +115,7 @@ class PackedConv2d:
             check_out("PackedConv2d", out, shape, x.dtype, x, self.weight, *(() if add is None else (add,)))
         return run(x, add, out)
 
-    def bind(self, x: Array, out: Array, *, add: Array | None = None) -> Callable[[], Array]:
+    def bind(self, x: Array, out: Array, *, add: Array | None = None) -> Callable[[], object]:
         """Give a call that computes `out` from what `x` and `add` hold then; they are checked here, once."""
         run, shape = self._plan(x)
         inputs = (x, self.weight) if add is None else (x, self.weight, add)
@@ -124,7 +123,7 @@ class PackedConv2d:
         if add is not None:
             check_arrays("PackedConv2d", x=x, add=add)
             check_same_shape("PackedConv2d", "add", add, shape, "the result")
-        return partial(run, x, add, out)
+        return bind(run, x, add, out)
 
     def _plan(self, x: Array) -> tuple[Callable[..., Array], tuple[int, ...]]:
         """Check the input, and find what computes images of its shape."""

@@ -300,8 +300,10 @@ def avg_pool2d_grad(
     )
 
 
-def global_avg_pool2d(x: Array) -> Array:
+def global_avg_pool2d(x: Array, *, out: Array | None = None) -> Array:
     """Average each channel: (N, C, H, W) -> (N, C, 1, 1).
+
+    `out` is where the result is written.
 
     Examples
     --------
@@ -311,7 +313,8 @@ def global_avg_pool2d(x: Array) -> Array:
     """
     check_arrays("global_avg_pool2d", x=x)
     check_ndim("global_avg_pool2d", "x", x, "N, C, H, W")
-    return cast(Array, get("global_avg_pool2d")(x))
+    check_out("global_avg_pool2d", out, (*x.shape[:2], 1, 1), x.dtype, x)
+    return cast(Array, get("global_avg_pool2d")(x, out=out))
 
 
 def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...], *, out: Array | None = None) -> Array:

@@ -7,13 +7,26 @@ through in some ten microseconds; checking the same arrays each time would take 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
-from convscope.ops.arguments import Pads, Size, check_arrays, check_out, place_kernel
-from convscope.ops.chooser import get
+from convscope.ops.arguments import Pads, Size, check_arrays, check_ndim, check_out, place_kernel
+from convscope.ops.chooser import bind, get
 from convscope.ops.memory import Array
 
-__all__ = ["prepared_linear", "prepared_max_pool2d", "prepared_relu"]
+__all__ = ["copy_input", "prepared_global_avg_pool2d", "prepared_max_pool2d", "prepared_relu"]
+
+
+def copy_input(x: Array, out: Array) -> None:
+    """Copy an array of the same shape; quick where channels first become channels last.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.empty((1, 1, 3, 2)).transpose(0, 3, 1, 2)
+    >>> copy_input(np.arange(6.0).reshape(1, 2, 1, 3), y)
+    >>> y[0, :, 0].tolist()
+    [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    """
+    get("copy_input")(x, out)
 
 
 def prepared_relu(x: Array, out: Array) -> Callable[[], object]:
@@ -25,27 +38,31 @@ def prepared_relu(x: Array, out: Array) -> Callable[[], object]:
     >>> x, y = np.array([-1.0, 2.0]), np.empty(2)
     >>> call = prepared_relu(x, y)
     >>> x *= -3
-    >>> call().tolist()
+    >>> _ = call()
+    >>> y.tolist()
     [3.0, 0.0]
     """
     check_arrays("relu", x=x)
     check_out("relu", out, x.shape, x.dtype, x, in_place=True)
-    return partial(get("relu"), x, out=out)
+    return bind(get("relu"), x, out=out)
 
 
-def prepared_linear(x: Array, weight: Array, bias: Array | None, out: Array) -> Callable[[], object]:
-    """Bind `linear`.
+def prepared_global_avg_pool2d(x: Array, out: Array) -> Callable[[], object]:
+    """Bind `global_avg_pool2d`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> x, y = np.array([[1.0, 2.0]]), np.empty((1, 1))
-    >>> prepared_linear(x, np.array([[3.0, 4.0]]), None, y)().item()
-    11.0
+    >>> x, y = np.arange(4.0).reshape(1, 1, 2, 2), np.empty((1, 1, 1, 1))
+    >>> call = prepared_global_avg_pool2d(x, y)
+    >>> _ = call()
+    >>> y.item()
+    1.5
     """
-    check_arrays("linear", x=x, weight=weight, bias=bias)
-    check_out("linear", out, (len(x), len(weight)), x.dtype, x, weight)
-    return partial(get("linear"), x, weight, bias, out=out)
+    check_arrays("global_avg_pool2d", x=x)
+    check_ndim("global_avg_pool2d", "x", x, "N, C, H, W")
+    check_out("global_avg_pool2d", out, (*x.shape[:2], 1, 1), x.dtype, x)
+    return bind(get("global_avg_pool2d"), x, out=out)
 
 
 def prepared_max_pool2d(
@@ -64,7 +81,8 @@ def prepared_max_pool2d(
     --------
     >>> import numpy as np
     >>> x, y = np.arange(4.0).reshape(1, 1, 2, 2), np.empty((1, 1, 1, 1))
-    >>> prepared_max_pool2d(x, 2, stride=2, padding=0, dilation=1, ceil_mode=False, out=y)().item()
+    >>> _ = prepared_max_pool2d(x, 2, stride=2, padding=0, dilation=1, ceil_mode=False, out=y)()
+    >>> y.item()
     3.0
     """
     check_arrays("max_pool2d", x=x)
@@ -78,7 +96,7 @@ def prepared_max_pool2d(
         ceil_mode=ceil_mode,
     )
     check_out("max_pool2d", out, (*x.shape[:2], *places.output), x.dtype, x)
-    return partial(
+    return bind(
         get("max_pool2d"),
         x,
         places.kernel,

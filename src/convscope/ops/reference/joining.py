@@ -9,7 +9,7 @@ import numpy as np
 from convscope.ops.memory import Array, empty_result, give, silent
 from convscope.ops.reference.pointwise import relu
 
-__all__ = ["add", "concatenate", "concatenate_grad", "flatten", "flatten_grad"]
+__all__ = ["add", "concatenate", "concatenate_grad", "copy_input", "flatten", "flatten_grad"]
 
 
 @silent
@@ -19,6 +19,11 @@ def add(*xs: Array, rectify: bool = False, out: Array | None = None) -> Array:
     for x in xs[1:]:
         y += x
     return relu(y, out=y) if rectify else y
+
+
+def copy_input(x: Array, out: Array) -> None:
+    """Copy an array of the same shape."""
+    np.copyto(out, x)
 
 
 def concatenate(xs: tuple[Array, ...], axis: int = 1, *, out: Array | None = None) -> Array:

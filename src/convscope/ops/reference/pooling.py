@@ -147,9 +147,9 @@ def _counts(
 
 
 @silent
-def global_avg_pool2d(x: Array) -> Array:
+def global_avg_pool2d(x: Array, *, out: Array | None = None) -> Array:
     """Average each channel to a single value."""
-    return give(x.mean(axis=(2, 3), keepdims=True, dtype=np.float64).astype(x.dtype), None)
+    return give(x.mean(axis=(2, 3), keepdims=True, dtype=np.float64).astype(x.dtype), out)
 
 
 def global_avg_pool2d_grad(grad: Array, input_shape: tuple[int, ...], *, out: Array | None = None) -> Array:
