@@ -420,7 +420,7 @@ class Network:
     def _predicted(self, batch: Array) -> Array:
         if self._predictor is None:
             self._predictor = self.predictor()
-        return self._predictor({self.input_name: batch})[self.outputs[0]]
+        return self._predictor({self.input_name: batch}, apart=self._batch_size == 1)[self.outputs[0]]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_predictor": None, "_kept_things": Kept(self._nodes)}  # packed anew
