@@ -78,7 +78,8 @@ public:
         s.n = Index(x.shape(0)), s.h = Index(x.shape(1)), s.w = Index(x.shape(2));
         s.oh = Index(y.shape(1)), s.ow = Index(y.shape(2));
         const Index pixel = pixel_of(y);
-        if (Index(x.shape(3)) != s.c || y.shape(0) != x.shape(0) || Index(y.shape(3)) != s.k || pixel < s.k ||
+        if (pixel < s.k) throw nb::type_error("y must hold its channels side by side, pixels at equal distances");
+        if (Index(x.shape(3)) != s.c || y.shape(0) != x.shape(0) || Index(y.shape(3)) != s.k ||
             (residual && (residual->size() != y.size() || pixel != s.k)))
             throw nb::value_error("shapes do not belong together");
         convscope::Epilogue<T> epilogue = epilogue_;

@@ -29,9 +29,12 @@ template <class T> bool is_planar(const ConvShape& s) {
            s.kernel_y * s.kernel_x > 1;
 }
 
-// columns[v][position][filter] = bias[filter] + sum over taps of planes[offsets[tap] + v*width + position] * weights[tap][filter]
+// columns[v][position][filter] = bias[filter] + sum over taps of planes[offsets[tap] + v*width + position] * weights[tap][filter],
+// activated unless there is a residual to add first
 template <class T, int K>
-void planar_tile(const T* planes, const Index* offsets, Index taps, const T* weights, const T* bias, T* columns) {
+void planar_tile(const T* planes, const Index* offsets, Index taps, const PackedWeights<T>& packed, const Epilogue<T>& epilogue,
+                 T* columns) {
+    const T *weights = packed.weights, *bias = packed.bias;
     constexpr int V = planar_vectors, W = width<T>;
     Vector<T> sums[K][V];
     unroll<K>([&](auto k)
@@ -47,13 +50,14 @@ void planar_tile(const T* planes, const Index* offsets, Index taps, const T* wei
     }
     for (int v = 0; v < V; v++) {
         Vector<T> square[W] = {};
-        unroll<K>([&](auto k) CONVSCOPE_LAMBDA { square[k] = sums[k][v]; });
+        unroll<K>([&](auto k)
+                      CONVSCOPE_LAMBDA { square[k] = epilogue.residual ? sums[k][v] : activate(epilogue, sums[k][v]); });
         transpose<T>(square);
         unroll<W>([&](auto i) CONVSCOPE_LAMBDA { store(columns + (v * W + i) * W, square[i]); });
     }
 }
 
-template <class T> using PlanarTile = void (*)(const T*, const Index*, Index, const T*, const T*, T*);
+template <class T> using PlanarTile = void (*)(const T*, const Index*, Index, const PackedWeights<T>&, const Epilogue<T>&, T*);
 
 template <class T, int K = most_planar_filters<T>> PlanarTile<T> find_planar_tile(Index filters) {
     if constexpr (K > 1)
@@ -134,11 +138,11 @@ private:
         const T* end = out + rows * s_.ow * pixel;
         Index j = 0;  // in the row, of the position that comes next
         for (Index first = 0; out < end; first += tile) {
-            tile_(planes + first, offsets, taps_, w_.weights, w_.bias, columns);
+            tile_(planes + first, offsets, taps_, w_, epilogue_, columns);
             for (Index i = 0; i < tile && out < end; i++) {
                 if (j < s_.ow) {
                     const T* column = columns + i * width<T>;
-                    const Vector<T> v = finish(epilogue_, load(column), out, s_.k);
+                    const Vector<T> v = epilogue_.residual ? finish(epilogue_, load(column), out, s_.k) : load(column);
                     if (pixel == s_.k && out + width<T> <= end)  // whole vectors: the next pixel writes over what is too much
                         store(out, v);
                     else

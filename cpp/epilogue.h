@@ -18,11 +18,15 @@ template <class T> CONVSCOPE_INLINE Vector<T> leak(const Epilogue<T>& e, Vector<
     return v < Vector<T>{} ? v * broadcast(e.low) : v;
 }
 
+template <class T> CONVSCOPE_INLINE Vector<T> activate(const Epilogue<T>& e, Vector<T> v) {
+    if (e.activation == Activation::none) return v;
+    return e.activation == Activation::clip ? clip(e, v) : leak(e, v);
+}
+
 // `y` is where the vector will be stored; `count` of its lanes are real.
 template <class T> CONVSCOPE_INLINE Vector<T> finish(const Epilogue<T>& e, Vector<T> v, const T* y, Index count) {
     if (e.residual) v += load_some(e.residual + (y - e.y), count);
-    if (e.activation == Activation::none) return v;
-    return e.activation == Activation::clip ? clip(e, v) : leak(e, v);
+    return activate(e, v);
 }
 
 }  // namespace convscope::CONVSCOPE_ISA
