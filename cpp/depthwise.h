@@ -28,53 +28,55 @@ CONVSCOPE_INLINE void depthwise_vector(const T* const* in, Index taps, const Pac
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] = bias; });
     for (Index t = 0; t < taps; t++, in += P) {
         const Vector<T> w = load(packed.weights + t * row + c);
-        if (count == width<T>)
-            unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] += load(in[p] + c) * w; });
-        else
-            unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] += load_first(in[p] + c, count) * w; });
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] += load_some(in[p] + c, count) * w; });
     }
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
         store_some(out[p] + c, finish(epilogue, sums[p], out[p] + c, count), count);
     });
 }
 
+// A tile's channels [begin, end).
 template <class T, int P>
 void depthwise_tile(const T* const* in, Index taps, const PackedWeights<T>& packed, const Epilogue<T>& epilogue,
-                    Index channels, T* const* out) {
+                    Index channels, Index begin, Index end, T* const* out) {
     const Index row = depthwise_row<T>(channels);
     if (channels < width<T>)
         return depthwise_vector<T, P>(in, taps, packed, row, epilogue, 0, out, channels);
-    for (Index c = 0; c < channels; c += width<T>)
+    for (Index c = begin; c < end; c += width<T>)
         depthwise_vector<T, P>(in, taps, packed, row, epilogue, smaller<Index>(c, channels - width<T>), out, width<T>);
 }
 
+// An item of work is a block of pixels; strip after strip of its channels, so that the rows of a strip stay in the first cache
+// while tap after tap, and tile after tile, reads them.
 template <class T>
 void run_depthwise(const Grid& g, const T* x, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, T* y) {
-    const Index pixels = g.pixels(), channels = g.in_pixel;
-    const double work = double(pixels) * larger<Index>(1, g.taps) * depthwise_row<T>(channels) / width<T>;
-    const Index block = 64, blocks = ceil_div(pixels, block);
+    const Index pixels = g.pixels(), channels = g.in_pixel, count = larger<Index>(1, g.taps);
+    const double work = double(pixels) * count * depthwise_row<T>(channels) / width<T>;
+    const Index block = 64, blocks = ceil_div(pixels, block), strip = 4 * width<T>;
     const int team = team_size(blocks, work);
-    const Index table = larger<Index>(1, g.taps) * depthwise_pixels;
-    Scratch<const T*> tables(team * table);
+    Scratch<const T*> tables(team * count * block);
     Scratch<T> zeros(channels);
     for (Index c = 0; c < channels; c++) zeros[c] = T(0);
     const TapTable<T> taps(g, x, zeros.data());
     const bool ahead = g.n * g.in_h * g.in_w * channels * Index(sizeof(T)) > 1 << 20;  // more than the second cache holds
     parallel(blocks, team, [&](Index item, int worker) {
-        const T** in = &tables[worker * table];
-        const Index begin = pixels * item / blocks, end = pixels * (item + 1) / blocks;
+        constexpr Index P = depthwise_pixels;
+        const T** in = &tables[worker * count * block];
+        T* out[block];
+        const Index begin = pixels * item / blocks, length = pixels * (item + 1) / blocks - begin, whole = length / P * P;
         Walk at(g, begin, false), out_at(g, begin, false);
-        for (Index p = begin; p < end;) {
-            const Index count = end - p >= depthwise_pixels ? depthwise_pixels : 1;
-            T* out[depthwise_pixels];
-            taps.fill(at, count, count, in);
-            for (Index i = 0; i < count; i++, out_at.next()) out[i] = y + out_at.out;
-            if (ahead && end - p > count) taps.fetch(in, count);
-            if (count == 1)
-                depthwise_tile<T, 1>(in, g.taps, packed, epilogue, channels, out);
-            else
-                depthwise_tile<T, depthwise_pixels>(in, g.taps, packed, epilogue, channels, out);
-            p += count;
+        for (Index p = 0; p < length; p++, out_at.next()) out[p] = y + out_at.out;
+        for (Index p = 0; p < length; p += p < whole ? P : 1) {
+            const Index some = p < whole ? P : 1;
+            taps.fill(at, some, some, in + p * count);
+            if (ahead && p + some < length) taps.fetch(in + p * count, some);
+        }
+        for (Index c = 0; c < channels; c += strip) {
+            const Index end = smaller(channels, c + strip);
+            for (Index p = 0; p < whole; p += P)
+                depthwise_tile<T, P>(in + p * count, g.taps, packed, epilogue, channels, c, end, out + p);
+            for (Index p = whole; p < length; p++)
+                depthwise_tile<T, 1>(in + p * count, g.taps, packed, epilogue, channels, c, end, out + p);
         }
     });
 }
