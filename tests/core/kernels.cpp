@@ -102,6 +102,16 @@ template <class T> void test_conv(const ConvShape& s, Algorithm algorithm) {
                    const auto packed = kernels.pack(s, algorithm, w.data(), bias.data(), memory.data());
                    kernels.conv(s, packed, x.data(), epilogue, to);
                }), y);
+    // The same without a residual, some channels of a wider image: what lies beside them stays.
+    const Index pixel = s.k + 3, pixels = s.n * s.oh * s.ow;
+    std::vector<T> memory(kernels.packed_size(s, algorithm)), dense(outputs), wide(pixels * pixel, T(7));
+    const auto packed = kernels.pack(s, algorithm, w.data(), bias.data(), memory.data());
+    kernels.conv(s, packed, x.data(), {nullptr, Activation::clip, low, high}, dense.data());
+    kernels.conv(s, packed, x.data(), {nullptr, Activation::clip, low, high, pixel}, wide.data());
+    for (Index p = 0; p < pixels; p++)
+        for (Index k = 0; k < pixel; k++)
+            if (wide[p * pixel + k] != (k < s.k ? dense[p * s.k + k] : T(7)))
+                return std::printf("%s in a wider image\n", name.c_str()), void(failures++);
     compare<T>(name + " input gradient", on_any_threads<T>(name, Index(dx.size()), [&](T* to) {
                    kernels.conv_grad_input(s, algorithm, grad.data(), w.data(), to);
                }), dx);

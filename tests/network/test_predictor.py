@@ -32,6 +32,7 @@ from convscope.layers import (
 )
 from convscope.models import Builder, batch_norm, conv2d, linear
 from convscope.network import Network, Node
+from convscope.network.plan import Plan
 from single_layers import CASES
 
 
@@ -308,6 +309,52 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
         cs.set_threads(before)
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])
+
+
+def branches() -> Network:
+    """Concatenations whose branches are computed in place, and some whose branches must not be."""
+    build = Builder((3, 10, 9))
+
+    def conv(name: str, source: str, filters: int, kernel: int) -> str:
+        return build.add(name, conv2d(filters, kernel, padding=kernel // 2), source)
+
+    a = build.add("a", ReLU(), conv("before a", "input", 16, 3))
+    in_place = build.add("in place", Concatenate(), a, conv("b", "input", 5, 1))
+    pooled = build.add("pooled", MaxPool2d(3, stride=1, padding=1), in_place)
+    mixed = build.add("mixed", Concatenate(), conv("c", in_place, 4, 3), pooled)
+    d = conv("d", mixed, 6, 3)
+    twice = build.add("twice", Concatenate(), d, d)
+    e = conv("e", twice, 4, 1)
+    also = build.add("read by others", Concatenate(), e, conv("f", twice, 4, 1))
+    build.add("end", Concatenate(), also, e)
+    return build.network()
+
+
+def test_branches_are_computed_in_what_they_are_concatenated_to() -> None:
+    fused = branches().fused()
+    for count in (1, 3):
+        x = images(fused, count)
+        np.testing.assert_allclose(fused.predict(x), fused.run(x).output, rtol=1e-4, atol=1e-4)
+    shapes = fused.shapes()
+    plan = Plan([*fused.nodes.values()], fused.outputs, shapes, ("input",), fused.dtype)
+    plan.bind(np.empty(plan.size, np.uint8))
+    arrays = plan.arrays
+    assert arrays["a"].ctypes.data == arrays["in place"].ctypes.data
+    assert arrays["b"].ctypes.data == arrays["in place"].ctypes.data + 16 * fused.dtype.itemsize
+    for whole, *parts in (("mixed", "c"), ("twice", "d"), ("read by others", "e", "f"), ("end", "e")):
+        assert not any(np.shares_memory(arrays[whole], arrays[part]) for part in parts)
+
+
+def test_images_computed_apart_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for net in (everything("float32"), branches(), cs.models.lenet5()):
+        x = images(net, 7)
+        wanted = net.predict(x)
+        for cache in (1, 1 << 16, 1 << 30):
+            monkeypatch.setattr("convscope.network.predictor.CACHE", cache)
+            found = net.fused().predict(x)
+            np.testing.assert_array_equal(found, wanted)
+            assert found.strides == wanted.strides
+        np.testing.assert_array_equal(np.concatenate([net.predict(image[None]) for image in x]), wanted)
 
 
 def test_many_sizes_one_after_the_other() -> None:

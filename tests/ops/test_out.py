@@ -37,6 +37,7 @@ CALLS = {
     "dropout_grad": (X, 0.5, MASK),
     "flatten": (X,),
     "flatten_grad": (FLAT, X.shape),
+    "global_avg_pool2d": (X,),
     "global_avg_pool2d_grad": (rng.normal(size=(2, 3, 1, 1)), X.shape),
     "linear": (FLAT, D),
     "linear_grad_input": (SCORES, D),

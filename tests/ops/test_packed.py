@@ -67,6 +67,54 @@ def test_serves_images_of_any_size_and_any_out(core: str, c: int, k: int, groups
             assert np.array_equal(out, y)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("c", "k", "groups", "kernel"),
+    [
+        (1, 3, 1, 5),
+        (16, 24, 1, 3),
+        (20, 33, 1, 1),
+        (6, 6, 6, 3),
+        (24, 24, 24, 3),
+        (4, 6, 2, 3),
+        (3, 40, 1, 3),
+    ],
+)
+def test_bound_to_some_channels_of_a_wider_image(
+    core: str, c: int, k: int, groups: int, kernel: int, dtype: str
+) -> None:
+    rng = np.random.default_rng(0)
+    layer = PackedConv2d(
+        rng.normal(size=(k, c // groups, kernel, kernel)).astype(dtype),
+        rng.normal(size=k).astype(dtype),
+        groups=groups,
+        padding=kernel // 2,
+        activation="relu",
+    )
+    x = ops.empty_channels_last((2, c, 9, 11), dtype)
+    x[...] = rng.normal(size=x.shape)
+    wide = ops.empty_channels_last((2, k + 5, 9, 11), dtype)
+    wide[...] = np.nan
+    layer.bind(x, wide[:, 2 : 2 + k])()
+    np.testing.assert_array_equal(wide[:, 2 : 2 + k], layer(x))
+    assert np.isnan(wide[:, :2]).all()
+    assert np.isnan(wide[:, 2 + k :]).all()
+
+
+def test_bound_with_a_residual_and_in_any_memory(core: str) -> None:
+    rng = np.random.default_rng(0)
+    layer = PackedConv2d(rng.normal(size=(8, 3, 3, 3)))
+    x, add = rng.normal(size=(1, 3, 6, 5)), rng.normal(size=(1, 8, 4, 3))
+    wanted = layer(x, add=add)
+    for out in (
+        ops.empty_channels_last((1, 8, 4, 3), "float64"),
+        np.empty((1, 8, 4, 3)),
+        np.empty((1, 9, 4, 3))[:, 1:],
+    ):
+        layer.bind(x, out, add=add)()
+        np.testing.assert_array_equal(out, wanted)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_not_a_number_stays(core: str, activation: object) -> None:
     x = np.ones((1, 1, 4, 4), np.float32)
