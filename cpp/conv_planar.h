@@ -134,24 +134,31 @@ private:
     void compute(const T* planes, const Index* offsets, T* out, Index rows) const {
         constexpr Index tile = planar_vectors * width<T>;
         T columns[tile * width<T>];
-        const Index pixel = epilogue_.pixel;
-        const T* end = out + rows * s_.ow * pixel;
+        const Index pixel = epilogue_.pixel, width_out = s_.ow;
+        const T* end = out + rows * width_out * pixel;
         Index j = 0;  // in the row, of the position that comes next
         for (Index first = 0; out < end; first += tile) {
             tile_(planes + first, offsets, taps_, w_, epilogue_, columns);
-            for (Index i = 0; i < tile && out < end; i++) {
-                if (j < s_.ow) {
-                    const T* column = columns + i * width<T>;
-                    const Vector<T> v = epilogue_.residual ? finish(epilogue_, load(column), out, s_.k) : load(column);
-                    if (pixel == s_.k && out + width<T> <= end)  // whole vectors: the next pixel writes over what is too much
-                        store(out, v);
-                    else
-                        store_first(out, v, s_.k);
-                    out += pixel;
-                }
-                if (++j == row_) j = 0;
+            for (Index i = 0; i < tile && out < end;) {
+                const Index count = smaller(tile - i, width_out - j);
+                for (Index q = 0; q < count; q++, out += pixel) write(columns + (i + q) * width<T>, out, end);
+                i += larger<Index>(0, count), j += larger<Index>(0, count);
+                if (j < width_out) continue;
+                const Index between = smaller(tile - i, row_ - j);  // to the next row
+                i += between, j += between;
+                if (j == row_) j = 0;
             }
         }
+    }
+
+    // Whole vectors, or halves, where memory goes on: the next pixel writes over what is too much.
+    CONVSCOPE_INLINE void write(const T* column, T* out, const T* end) const {
+        if (epilogue_.residual) return store_first(out, finish(epilogue_, load(column), out, s_.k), s_.k);
+        if (epilogue_.pixel != s_.k || out + width<T> > end) return store_first(out, load(column), s_.k);
+        if (s_.k <= width<T> / 2)
+            memcpy(out, column, width<T> / 2 * sizeof(T));
+        else
+            store(out, load(column));
     }
 
     const ConvShape& s_;

@@ -116,7 +116,8 @@ public:
         const double work = double(pixels) * larger<Index>(1, shape_.rows) * shape_.padded_k() / width<T> * g_.groups;
         const Index threads = team_size(pixels, work);
         const Index tiles = larger<Index>(1, smaller(tiles_in_group, pixels / (2 * threads * most_)));
-        const Index bundles = ceil_div(pixels, tiles * most_);
+        const Index fewest = ceil_div(pixels, tiles * most_);
+        const Index bundles = fewest > threads ? smaller(pixels, ceil_div(fewest, threads) * threads) : fewest;  // as many for each
         // Few pixels: the panels are shared out as well. Which panels go together changes no result.
         const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
         const Index items = bundles * splits * g_.groups;
