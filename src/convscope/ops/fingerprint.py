@@ -46,6 +46,8 @@ class Fingerprint:
 
     def __call__(self) -> tuple[Any, ...]:
         """Look at the arrays as they are now."""
+        if not self._dense and not self._scattered:
+            return ()
         found = get("fingerprint")(self._dense, self._addresses, self._sizes)
         return (found, *map(_hash, self._scattered))
 

@@ -27,7 +27,6 @@ Pads = tuple[Pair, Pair]
 ONE: Pair = (1, 1)
 NONE: Pads = ((0, 0), (0, 0))
 NHWC, NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
-FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 output_size = lru_cache(maxsize=4096)(pool_output_size)  # the same few layers again and again
 
@@ -61,7 +60,7 @@ def _nhwc(x: Array) -> Array:
 
 def copy_input(x: Array, out: Array) -> None:
     """See `convscope.ops.prepared.copy_input`."""
-    if x.ndim == 4 and x.dtype == out.dtype and x.dtype in FLOATS and x.flags.c_contiguous:
+    if x.ndim == 4 and x.dtype == out.dtype and x.dtype.char in "fd" and x.flags.c_contiguous:
         y = out.transpose(NHWC)
         if y.flags.c_contiguous:
             _core.interleave(x, y)
