@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from basic_layer_cases import BASIC_CASES
 from convscope.layers import (
-    Add,
     AvgPool2d,
-    BatchNorm,
-    ChannelScale,
     Concatenate,
     Conv2d,
-    Dropout,
-    Flatten,
     GlobalAvgPool2d,
     Layer,
     Linear,
-    MaxPool2d,
-    ReLU,
     Softmax,
-    TableConv2d,
-    Tanh,
 )
 from convscope.network import Network, Node
 from layer_cases import MORE_CASES
@@ -33,34 +25,18 @@ def normal(*shape: int) -> np.ndarray:
     return RNG.standard_normal(shape)
 
 
-#: name: (layer, shapes of its inputs without the batch)
+#: name: (layer, shapes of its inputs without the batch); the last ones are for views alone
 CASES: dict[str, tuple[Layer, list[tuple[int, ...]]]] = {
-    "conv": (Conv2d(normal(6, 4, 3, 3), normal(6), padding=1, stride=2), [IMAGE]),
-    "conv, groups, dilation": (
-        Conv2d(normal(6, 2, 3, 2), normal(6), groups=2, padding="same", dilation=2),
-        [IMAGE],
-    ),
-    "depthwise": (Conv2d(normal(4, 1, 3, 3), groups=4, padding=((0, 2), (1, 0))), [IMAGE]),
-    "table": (TableConv2d(normal(3, 4, 2, 2), connections=normal(3, 4) > 0), [IMAGE]),
-    "linear": (Linear(normal(7, 20), normal(7)), [(20,)]),
-    "max pool": (MaxPool2d(3, stride=2, padding=1, ceil_mode=True), [IMAGE]),
-    "mean pool": (AvgPool2d(3, stride=2, padding=1, ceil_mode=True), [IMAGE]),
+    **{
+        name: (layer, [shape[1:] for shape in shapes])
+        for name, (layer, shapes, _, training) in {**BASIC_CASES, **MORE_CASES}.items()
+        if not training
+    },
+    "linear of a vector": (Linear(normal(7, 20), normal(7)), [(20,)]),
     "mean pool without padding": (AvgPool2d((2, 3), padding=(1, 1), count_include_pad=False), [IMAGE]),
-    "global mean": (GlobalAvgPool2d(), [IMAGE]),
-    "batch norm": (BatchNorm(normal(4), normal(4), normal(4), np.abs(normal(4))), [IMAGE]),
-    "batch norm of a vector": (BatchNorm(normal(9), normal(9), normal(9), np.abs(normal(9))), [(9,)]),
-    "channel scale": (ChannelScale(normal(4), normal(4)), [IMAGE]),
-    "relu": (ReLU(), [IMAGE]),
-    "tanh": (Tanh(amplitude=1.7159, slope=2 / 3), [IMAGE]),
-    "softmax": (Softmax(), [(12,)]),
-    "softmax over channels": (Softmax(), [IMAGE]),
     "softmax over a row": (Softmax(axis=3), [IMAGE]),
-    "add": (Add(), [IMAGE, IMAGE]),
-    "concatenate": (Concatenate(), [IMAGE, IMAGE]),
-    "concatenate rows": (Concatenate(axis=2), [IMAGE, IMAGE]),
-    "flatten": (Flatten(), [IMAGE]),
-    "dropout": (Dropout(), [IMAGE]),
-    **{name: (case[0], [shape[1:] for shape in case[1]]) for name, case in MORE_CASES.items()},
+    "concatenate two": (Concatenate(), [IMAGE, IMAGE]),
+    "concatenate rows of two": (Concatenate(axis=2), [IMAGE, IMAGE]),
 }
 
 

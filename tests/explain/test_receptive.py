@@ -273,7 +273,7 @@ def test_what_is_no_field_is_said() -> None:
         receptive_field(net, "conv_1")
     with pytest.raises(InvalidValue, match="row must be from 0 to"):
         receptive_field(net, "conv1[0,99,0]")
-    vector = network_of(*CASES["linear"])
+    vector = network_of(*CASES["linear of a vector"])
     with pytest.raises(InvalidValue, match=r"must take images .*, sounds"):
         receptive_field(vector, "layer")
     assert isinstance(receptive_field(net, "fc1"), NodeField)
