@@ -1,0 +1,72 @@
+"""Calls bound to their arrays, which go straight to the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from convscope import _core
+from convscope.ops.memory import Array
+from convscope.ops.native.arrays import NHWC, in_place
+from convscope.ops.native.convolution import Packed, run_packed
+from convscope.ops.native.pointwise import relu
+from convscope.ops.native.pooling import global_avg_pool2d, max_pool2d
+from convscope.ops.native.windows import Pads, Pair
+
+
+def bind(function: Callable[..., object], *args: Any, **kwargs: Any) -> Callable[[], object] | None:
+    """Give a call of an op of this core on these very arrays that goes straight to the kernel.
+
+    None where an array would have to be copied first, and for ops that have none.
+    """
+    if isinstance(function, partial):
+        args = (*function.args, *args)
+        function = function.func
+    direct = _BOUND.get(function)
+    return None if direct is None else direct(*args, **kwargs)
+
+
+def _bound_packed(
+    packed: Packed, shape: tuple[int, ...], x: Array, add: Array | None, out: Array
+) -> Callable[[], object] | None:
+    """`out` may be some channels of a channels-last image, unless something is added."""
+    seen, more, y = in_place(x), None if add is None else in_place(add), out.transpose(NHWC)
+    image, row, pixel, one = y.strides
+    among_others = one == y.itemsize and row == pixel * shape[2] and image == row * shape[1] and add is None
+    if seen is None or (more is None and add is not None) or not (among_others or y.flags.c_contiguous):
+        return None
+    return partial(packed, seen, more, y)
+
+
+def _bound_max_pool2d(
+    x: Array, kernel_size: Pair, *, stride: Pair, padding: Pads, dilation: Pair, ceil_mode: bool, out: Array
+) -> Callable[[], object] | None:
+    seen, y = in_place(x), in_place(out)
+    if seen is None or y is None:
+        return None
+    return partial(_core.max_pool2d, seen, y, None, kernel_size, stride, padding, dilation)
+
+
+def _bound_relu(x: Array, *, out: Array) -> Callable[[], object] | None:
+    if x.ndim == 4:
+        seen, y = in_place(x), in_place(out)
+    else:
+        seen, y = (array if array.flags.c_contiguous else None for array in (x, out))
+    return None if seen is None or y is None else partial(_core.relu, seen, y)
+
+
+def _bound_global_avg_pool2d(x: Array, *, out: Array) -> Callable[[], object] | None:
+    seen, y = in_place(x), in_place(out)
+    if seen is None or y is None:
+        return None
+    n, h, w, c = seen.shape
+    return partial(_core.channel_sums, seen, y, n, c, float(h * w))
+
+
+_BOUND: dict[Callable[..., object], Callable[..., Callable[[], object] | None]] = {
+    run_packed: _bound_packed,
+    max_pool2d: _bound_max_pool2d,
+    relu: _bound_relu,
+    global_avg_pool2d: _bound_global_avg_pool2d,
+}
