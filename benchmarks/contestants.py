@@ -19,6 +19,7 @@ from layers import Layer
 __all__ = ["Clock", "measure", "measure_peak"]
 
 SLOT = 0.025  # seconds a turn lasts at least
+REST = 0.05  # seconds between two contestants: the threads of the one before go on spinning for a while
 
 
 class Clock:
@@ -139,6 +140,7 @@ def race(contestants: Contestants, rounds: int) -> dict[str, float]:
         repeats[name] = max(1, int(SLOT / (Clock.read() - start)))
     for _ in range(rounds):
         for name, call in contestants.items():
+            time.sleep(REST)
             call()  # the caches are its own again
             for _ in range(repeats[name]):
                 start = Clock.read()
