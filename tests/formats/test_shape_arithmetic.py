@@ -87,6 +87,7 @@ def test_any_number_of_images(name, tmp_path):
         np.testing.assert_array_equal(record.output, all_values(onnx.load(path), X[:count])["y"])
         grad = net.backward(record, {net.outputs[0]: np.ones_like(record.output)}).input
         assert grad.shape == X[:count].shape
+        np.testing.assert_array_equal(net.predict(X[:count]), record.output)
     cs.save(net, tmp_path / "again.onnx")
     np.testing.assert_array_equal(cs.load(tmp_path / "again.onnx").predict(X), net.predict(X))
 

@@ -87,10 +87,11 @@ class Plan:
             start = self._offsets[self._owner(name)]
             flat = block[start : start + self._bytes(name)].view(self._dtype)
             self.arrays[name] = _shaped(flat, self._shapes[name])
+        wholes = {whole for whole, _ in self._parts.values()}  # written by their branches
         self._calls = [
             node.layer.prepare(tuple(self.arrays[name] for name in node.inputs), self.arrays[node.name])
             for node in self._nodes
-            if node.name not in self._same and not all(name in self._parts for name in node.inputs)
+            if node.name not in self._same and node.name not in wholes
         ]
 
     def run(self, inputs: Mapping[str, Array]) -> None:
