@@ -3,31 +3,35 @@
 // The register tile of microkernel.h turned round: P input channels by V vectors of output
 // channels are summed over a list of pixels.
 //
-//                        grad[pixel][o ...]
+//                        lanes[pixel][o ...]
 //                         ┌────┬────┐
-//     x[pixel] ─► c0 ..   │sum │sum │    sums[c] += broadcast(x[pixel][c]) * grad[pixel]
-//                 c13     └────┴────┘
+//     tile[pixel] ─► c0 ..│sum │sum │    sums[c] += broadcast(tile[pixel][c]) * lanes[pixel]
+//                    c13  └────┴────┘
 //
 // Pixels are cut into parts by the shape alone, never by the number of threads; each part has
 // sums of its own, in the panels of panels.h, and the parts are added in order at the end.
 // With few filters most lanes would be empty; where channels are gathered anyway (grid_conv.h), input and
 // gradient then change places: lanes are (tap, channel), and the filters are broadcast.
 //
-// Within a part, sums over `pixel_block` pixels at a time are added to memory, which also keeps
-// the rounding error down.
+// Within a part, sums over about `usual_block` pixels at a time are added to memory, which also keeps
+// the rounding error down. What they read is copied first, side by side: rows of images lie a round number of
+// bytes apart and would fight over a few sets of the first cache.
+//
+//     lanes    [panel][pixel][V vectors]
+//     tiles    [tile][pixel][P channels]      some channels at a time, for all panels; without the pixels whose tap lies in the padding
 #pragma once
 #include "conv.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
-constexpr Index pixel_block = 192;
+constexpr Index usual_block = 192, pixel_block = 3 * usual_block / 2;  // pixels: usually, and at the most
 
 template <class T> struct WeightSumWork {
-    const T* const* x;  // x[i]: input channels of the i-th pixel in the list
-    const int* pixel;   // and which row of grad it goes with
-    Index pixels, first_channel;
-    const T* grad;
-    Index grad_row;
+    const T* x;        // the i-th pixel in the list at x + i * row
+    Index row;
+    const int* pixel;  // and which row of lanes it goes with
+    Index pixels;
+    const T* lanes;
     T* sums;   // row c of the tile at sums + c * V vectors
     bool add;  // to what is there
 };
@@ -36,13 +40,14 @@ template <class T, int P, int V> void weight_sums(const WeightSumWork<T>& work) 
     constexpr int W = width<T>;
     Vector<T> sums[P][V];
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
-    for (Index i = 0; i < work.pixels; i++) {
-        const T *x = work.x[i] + work.first_channel, *grad = work.grad + work.pixel[i] * work.grad_row;
+    const T* x = work.x;
+    for (Index i = 0; i < work.pixels; i++, x += work.row) {
+        const T* lanes = work.lanes + work.pixel[i] * (V * W);
         Vector<T> g[V];
-        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { g[v] = load(grad + v * W); });
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { g[v] = load(lanes + v * W); });
         unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
             const Vector<T> b = broadcast(x[p]);
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += b * g[v]; });
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { multiply_add<T>(sums[p][v], b, g[v]); });
         });
     }
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
@@ -71,14 +76,70 @@ template <class T> WeightSums<T> find_weight_sums(Index channels, Index vectors)
     return weight_sum_table<T, tile_vectors>.kernels[channels - 1];
 }
 
-// f(first channel, channels) for tiles of broadcast channels, about equally large.
-template <class T, class F> void for_channel_tiles(Index channels, Index vectors, const F& f) {
-    const Index most = vectors == 1 ? tile_pixels<1> : vectors == 2 ? tile_pixels<2> : tile_pixels<tile_vectors>;
-    const Index tiles = ceil_div(channels, most);
-    for (Index i = 0; i < tiles; i++) {
-        const Index c = channels * i / tiles;
-        f(c, channels * (i + 1) / tiles - c);
+// Broadcast values of up to `pixel_block` pixels, in tiles of at most `most` channels, about equally large.
+//
+//     tile 0:  [pixel 0: c0 .. c5 . .][pixel 1: c0 .. c5 . .] ...      rows are whole vectors; tiles lie an odd number of
+//     tile 1:  [pixel 0: c6 .. c11 . .] ...                            cache lines apart, not to fight over a few sets
+template <class T> class Tiles {
+public:
+    static constexpr Index channels_at_once = 168;  // with their pixels a good part of the second cache
+    static constexpr Index row(Index most) { return ceil_div(most, width<T>) * width<T>; }
+    static constexpr Index spacing(Index most) { return pixel_block * row(most) + 64 / sizeof(T); }
+    static Index size(Index channels, Index most) {  // elements
+        return ceil_div(smaller(channels, channels_at_once), most) * spacing(most);
     }
+
+    Tiles(Index channels, Index most, T* memory)
+        : channels_(channels), count_(ceil_div(channels, most)), row_(row(most)), spacing_(spacing(most)), memory_(memory) {}
+
+    // Copies the channels of `pixels` rows; nothing at or past `end` is read.
+    void fill(const T* const* rows, Index pixels, const T* end) {
+        pixels_ = pixels;
+        for (Index p = 0; p < pixels; p++) {
+            const bool whole = rows[p] + channels_ + row_ <= end;  // what is too much is no matter
+            for_each([&](Index i, Index c, Index channels) CONVSCOPE_LAMBDA {
+                T* to = memory_ + i * spacing_ + p * row_;
+                if (!whole) return copy_few(to, rows[p] + c, channels);
+                for (Index l = 0; l < row_; l += width<T>) store(to + l, load(rows[p] + c + l));
+            });
+        }
+    }
+
+    // Takes rows that lie side by side as they are.
+    void take(const T* rows, Index stride, Index pixels) { taken_ = rows, row_ = stride, pixels_ = pixels; }
+
+    // sums[c][lane] (+)= sum over p of x[p][c] * lanes[pixel[p]][lane], for all channels c
+    void multiply(const int* pixel, const T* lanes, Index vectors, T* sums, bool add) const {
+        for_each([&](Index i, Index c, Index channels) {
+            find_weight_sums<T>(channels, vectors)(
+                {taken_ ? taken_ + c : memory_ + i * spacing_, row_, pixel, pixels_, lanes, sums + c * vectors * width<T>, add});
+        });
+    }
+
+private:
+    // f(tile, first channel, channels)
+    template <class F> CONVSCOPE_INLINE void for_each(const F& f) const {
+        const Index each = channels_ / count_, larger_ones = channels_ % count_;
+        for (Index i = 0, c = 0; i < count_; i++) {
+            const Index channels = each + (i < larger_ones);
+            f(i, c, channels);
+            c += channels;
+        }
+    }
+
+    Index channels_, count_, row_, spacing_, pixels_ = 0;
+    T* memory_;
+    const T* taken_ = nullptr;
+};
+
+// Panels of `lanes` elements each, from rows `stride` apart: panel after panel, `spacing` apart, rows side by side in whole vectors.
+template <class T> void copy_lanes(const T* from, Index stride, Index rows, const PanelShape<T>& shape, Index first, Index last, Index spacing, T* to) {
+    for (Index i = 0; i < rows; i++, from += stride)
+        for (Index panel = first; panel < last; panel++) {
+            const Index row = shape.row(panel), lanes = shape.lanes(panel), begin = panel * shape.lanes_most;
+            T* panel_to = to + (panel - first) * spacing + i * row;
+            for (Index l = 0; l < lanes; l += width<T>) store(panel_to + l, load_some(from + begin + l, lanes - l));
+        }
 }
 
 template <class T> class GradWeight {
@@ -90,14 +151,17 @@ public:
           shape_{grid.taps * grid.channels, grid.k},
           zeros_(grid.in_pixel),
           table_(g_, x, zeros_.data()),
-          gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel) {
+          x_end_(x + grid.n * grid.in_h * grid.in_w * grid.in_pixel),
+          gather_(g_, table_, x, x_end_) {
         for (Index i = 0; i < g_.in_pixel; i++) zeros_[i] = T(0);
         gathered_ = g_.channels < few_channels && g_.taps > 1;
         turned_ = gathered_ && 2 * g_.k <= width<T>;
         if (turned_) shape_ = {g_.k, g_.taps * g_.channels};
-        const Index blocks = ceil_div(g_.pixels(), pixel_block), most_elements = Index(1) << 22;
-        parts_ = larger<Index>(1, smaller(smaller<Index>(16, blocks), most_elements / (shape_.size() * g_.groups)));
-        splits_ = smaller(shape_.count(), ceil_div(16, parts_ * g_.groups));
+        // About sixteen items: parts of the pixels that pay for sums of their own, then some panels each (tiles are made for every item).
+        const Index items = 16, most_elements = Index(1) << 22;
+        parts_ = smaller(smaller(items, g_.pixels() / (2 * usual_block)), most_elements / (shape_.size() * g_.groups));
+        parts_ = larger<Index>(1, parts_);
+        splits_ = larger<Index>(1, smaller(ceil_div(items, parts_ * g_.groups), shape_.count() / 6));
     }
 
     // dw[group][k][channel][tap]
@@ -108,30 +172,27 @@ public:
         Scratch<T> sums(parts_ * all);
         if (g_.pixels() == 0) memset(sums.data(), 0, parts_ * all * sizeof(T));
         const Index listed = (gathered_ ? 1 : g_.taps) * pixel_block;
-        const Index copies = pixel_block * (shape_.lanes_most + (gathered_ ? gathered_row() : 0)) + shape_.lanes_most;
+        const Index lanes = ceil_div(shape_.count(), splits_) * lanes_size,
+                    rows = gathered_ ? (pixel_block * gathered_row() / width<T> + 2) * width<T> : 0, 
+                    copies = lanes + rows + Tiles<T>::size(rows_wide(), shape_.pixels());
         Scratch<const T*> tables(team * listed);
         Scratch<int> pixels(team * (listed + g_.taps));
-        Scratch<T> rows(team * copies);
+        Scratch<T> memory(team * copies);
         parallel(items, team, [&](Index item, int worker) {
-            const Index part = item / (g_.groups * splits_), group = item / splits_ % g_.groups, split = item % splits_;
-            Block b{group,
-                    0,
-                    0,
-                    false,
-                    &tables[worker * listed],
-                    &pixels[worker * (listed + g_.taps)],
-                    nullptr,
-                    &rows[worker * copies],
-                    nullptr};
-            b.listed = b.pixel + listed;
-            b.gathered = b.grad + pixel_block * shape_.lanes_most;
-            const Index end = g_.pixels() * (part + 1) / parts_;
-            for (b.begin = g_.pixels() * part / parts_; b.begin < end; b.begin += b.count, b.add = true) {
-                b.count = smaller(pixel_block, end - b.begin);
+            const Index part = item / (g_.groups * splits_), split = item % splits_;
+            Block b{};
+            b.group = item / splits_ % g_.groups;
+            b.first_panel = shape_.count() * split / splits_, b.end_panel = shape_.count() * (split + 1) / splits_;
+            b.x = &tables[worker * listed];
+            b.pixel = &pixels[worker * (listed + g_.taps)], b.listed = b.pixel + listed;
+            b.lanes = &memory[worker * copies], b.gathered = b.lanes + lanes, b.tiles = b.gathered + rows;
+            b.sums = &sums[part * all + b.group * shape_.size()];
+            const Index first = g_.pixels() * part / parts_, count = g_.pixels() * (part + 1) / parts_ - first;
+            const Index blocks = larger<Index>(smaller<Index>(count, 1), (count + usual_block / 2) / usual_block);
+            for (Index i = 0; i < blocks; i++, b.add = true) {
+                b.begin = first + count * i / blocks, b.count = first + count * (i + 1) / blocks - b.begin;
                 list(b);
-                for (Index panel = shape_.count() * split / splits_; panel < shape_.count() * (split + 1) / splits_;
-                     panel++)
-                    add_block(b, panel, &sums[part * all + group * shape_.size() + shape_.offset(panel)]);
+                add_block(b);
             }
         });
         if (turned_)
@@ -141,14 +202,16 @@ public:
     }
 
 private:
-    // A block of pixels: for each tap those that it finds inside the image.
+    static constexpr Index lanes_size = pixel_block * PanelShape<T>::lanes_most + 64 / Index(sizeof(T));
+
+    // A block of pixels, and the panels that are summed up over them.
     struct Block {
-        Index group, begin, count;
+        Index group, first_panel, end_panel, begin, count;
         bool add;     // there are sums of earlier blocks
-        const T** x;  // x[tap * pixel_block + i]
+        const T** x;  // for each tap those pixels that it finds inside the image: x[tap * pixel_block + i]
         int* pixel;   // likewise
         int* listed;  // how many, for each tap
-        T *grad, *gathered;
+        T *lanes, *gathered, *tiles, *sums;
     };
 
     void list(Block& b) const {
@@ -156,8 +219,7 @@ private:
         if (gathered_) {
             gather_.rows(at, b.count, b.group, b.gathered);
             for (Index i = 0; i < b.count; i++) {
-                b.x[i] =
-                    turned_ ? grad_ + (b.begin + i) * g_.out_pixel + b.group * g_.k : b.gathered + i * gathered_row();
+                b.x[i] = turned_ ? gradient(b) + i * g_.out_pixel : b.gathered + i * gathered_row();
                 b.pixel[i] = int(i);
             }
             b.listed[0] = int(b.count);
@@ -168,7 +230,7 @@ private:
             const T** x = b.x + t * pixel_block;
             int *pixel = b.pixel + t * pixel_block, n = 0;
             for (Index i = 0; i < b.count; i++) {
-                x[n] = x[i], pixel[n] = int(i);
+                x[n] = x[i] + b.group * g_.channels, pixel[n] = int(i);
                 n += x[i] != zeros_.data();
             }
             b.listed[t] = n;
@@ -176,37 +238,29 @@ private:
     }
 
     Index gathered_row() const { return g_.taps * g_.channels; }
+    const T* gradient(const Block& b) const { return grad_ + b.begin * g_.out_pixel + b.group * g_.k; }
+    Index rows_wide() const { return turned_ ? g_.k : gathered_ ? gathered_row() : g_.channels; }  // broadcast channels under a tap
 
-    void add_block(const Block& b, Index panel, T* sums) const {
-        if (turned_)
-            return add_tiles(b, 0, g_.k, 0, panel, b.gathered + panel * shape_.lanes_most, gathered_row(), sums);
-        const Index row = shape_.row(panel), lanes = shape_.lanes(panel), k = g_.out_pixel;
-        const T* grad = grad_ + b.begin * k + b.group * g_.k + panel * shape_.lanes_most;
-        Index grad_row = k;
-        // Rows far apart are copied together. So are narrow ones, whose vectors would read past the end of the array.
-        if (k * sizeof(T) > 512 || lanes < row) {
-            for (Index i = 0; i < b.count; i++) {
-                T* to = b.grad + i * row;
-                for (Index l = 0; l < lanes; l++) to[l] = grad[i * k + l];
-                for (Index l = lanes; l < row; l++) to[l] = T(0);
+    void add_block(const Block& b) const {
+        copy_lanes(turned_ ? b.gathered : gradient(b), turned_ ? gathered_row() : g_.out_pixel, b.count, shape_, b.first_panel,
+                   b.end_panel, lanes_size, b.lanes);
+        const T* end = turned_ ? grad_ + g_.pixels() * g_.out_pixel : gathered_ ? b.tiles : x_end_;
+        const Index taps = gathered_ ? 1 : g_.taps, channels = rows_wide();
+        const T* rows[pixel_block];
+        for (Index t = 0; t < taps; t++)
+            for (Index c = 0, some; c < channels; c += some) {
+                some = smaller(channels - c, Tiles<T>::channels_at_once);
+                for (Index i = 0; i < b.listed[t]; i++) rows[i] = b.x[t * pixel_block + i] + c;
+                Tiles<T> tiles(some, shape_.pixels(), b.tiles);
+                if (gathered_)
+                    tiles.take(rows[0], turned_ ? g_.out_pixel : gathered_row(), b.count);
+                else
+                    tiles.fill(rows, b.listed[t], end);
+                for (Index panel = b.first_panel; panel < b.end_panel; panel++)
+                    tiles.multiply(b.pixel + t * pixel_block, b.lanes + (panel - b.first_panel) * lanes_size, shape_.vectors(panel),
+                                   b.sums + shape_.offset(panel) + (t * channels + c) * shape_.row(panel), b.add);
             }
-            grad = b.grad, grad_row = row;
-        }
-        if (gathered_) return add_tiles(b, 0, gathered_row(), 0, panel, grad, grad_row, sums);
-        for (Index t = 0; t < g_.taps; t++)
-            add_tiles(b, t, g_.channels, b.group * g_.channels, panel, grad, grad_row, sums + t * g_.channels * row);
     }
-
-    // All tiles of `channels` broadcast channels under a tap, for one panel of lanes.
-    void add_tiles(const Block& b, Index tap, Index channels, Index first, Index panel, const T* lanes, Index lanes_row,
-                   T* sums) const {
-        const Index row = shape_.row(panel), vectors = shape_.vectors(panel);
-        for_channel_tiles<T>(channels, vectors, [&](Index c, Index count) {
-            find_weight_sums<T>(count, vectors)({b.x + tap * pixel_block, b.pixel + tap * pixel_block, b.listed[tap],
-                                                 first + c, lanes, lanes_row, sums + c * row, b.add});
-        });
-    }
-
     // dw[group][k][channel][tap] from sums[part][group][panel][tap][channel][lane].
     void add_parts(const T* sums, T* dw) const {
         const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>,
@@ -245,6 +299,7 @@ private:
     PanelShape<T> shape_;
     Scratch<T> zeros_;
     TapTable<T> table_;
+    const T* x_end_;
     Gather<T> gather_;
     Index parts_, splits_;
     bool gathered_, turned_;

@@ -18,7 +18,8 @@
 namespace convscope::CONVSCOPE_ISA {
 
 constexpr int planar_vectors = 2;
-template <class T> constexpr int most_planar_filters = 2 * width<T> / 3;  // else lanes of filters are full enough
+// Else lanes of filters are full enough. With 16 registers six filters by two vectors are all there is room for.
+template <class T> constexpr int most_planar_filters = many_registers ? 2 * width<T> / 3 : width<T> < 6 ? width<T> : 6;
 
 template <class T> constexpr Index planar_slack = (planar_vectors + 1) * width<T>;  // elements behind the planes
 
@@ -45,7 +46,7 @@ void planar_tile(const T* planes, const Index* offsets, Index taps, const Packed
         unroll<V>([&](auto v) CONVSCOPE_LAMBDA { x[v] = load(from + v * W); });
         unroll<K>([&](auto k) CONVSCOPE_LAMBDA {
             const Vector<T> w = broadcast(weights[k]);
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[k][v] += x[v] * w; });
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { multiply_add<T>(sums[k][v], x[v], w); });
         });
     }
     for (int v = 0; v < V; v++) {

@@ -2,84 +2,119 @@
 //
 //     weights turned to [tap][channel]       w:  c0 c1 c2 ...  under tap 0
 //                                                c0 c1 c2 ...  under tap 1
-//     a tile: P neighbouring pixels, one vector of channels at a time
+//     a tile: P neighbouring pixels, V vectors of channels at a time (a pointer is read once for all V)
 //
-// The table of pointers is that of taps.h. The last vector begins at channels - width and so
-// does some channels a second time, to the same result.
+// The table of pointers is that of taps.h. The last vectors begin at channels - V * width and so
+// do some channels a second time, to the same result.
 #pragma once
 #include "epilogue.h"
 #include "taps.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
-constexpr int depthwise_pixels = 8;
+constexpr int depthwise_vectors = 3, depthwise_pixels = many_registers ? 8 : 4;
 
 inline bool is_depthwise(const ConvShape& s) { return s.groups == s.c && s.k == s.c && s.c > 1; }
 
 // A row of packed weights is at least a vector long.
 template <class T> Index depthwise_row(Index channels) { return larger<Index>(channels, width<T>); }
 
-// out[p][c] = bias[c] + sum over t of in[t*P + p][c] * weights[t][c], for one vector of channels or its first `count`.
-template <class T, int P>
-CONVSCOPE_INLINE void depthwise_vector(const T* const* in, Index taps, const PackedWeights<T>& packed, Index row,
-                                       const Epilogue<T>& epilogue, Index c, T* const* out, Index count) {
-    const Vector<T> bias = packed.bias ? load(packed.bias + c) : Vector<T>{};
-    Vector<T> sums[P];
-    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] = bias; });
-    for (Index t = 0; t < taps; t++, in += P) {
-        const Vector<T> w = load(packed.weights + t * row + c);
-        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p] += load_some(in[p] + c, count) * w; });
+// out[p][c] = bias[c] + sum over t of in[t*P + p][c] * weights[t][c], for V vectors of channels or, of a single one, the first `count`.
+template <class T, int P, int V>
+CONVSCOPE_INLINE void depthwise_vectors_of(const T* const* in, Index taps, const PackedWeights<T>& packed, Index row,
+                                           const Epilogue<T>& epilogue, Index c, T* const* out, Index count) {
+    constexpr int W = width<T>;
+    Vector<T> sums[P][V];
+    unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
+        const Vector<T> bias = packed.bias ? load(packed.bias + c + v * W) : Vector<T>{};
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p][v] = bias; });
+    });
+    const T* weights = packed.weights + c;
+    for (Index t = 0; t < taps; t++, in += P, weights += row) {
+        Vector<T> w[V];
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = load(weights + v * W); });
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+            const T* x = in[p] + c;
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += (V > 1 ? load(x + v * W) : load_some(x, count)) * w[v]; });
+        });
     }
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-        store_some(out[p] + c, finish(epilogue, sums[p], out[p] + c, count), count);
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
+            T* y = out[p] + c + v * W;
+            store_some(y, finish(epilogue, sums[p][v], y, V > 1 ? W : count), V > 1 ? W : count);
+        });
     });
 }
 
 // A tile's channels [begin, end).
-template <class T, int P>
-void depthwise_tile(const T* const* in, Index taps, const PackedWeights<T>& packed, const Epilogue<T>& epilogue,
-                    Index channels, Index begin, Index end, T* const* out) {
-    const Index row = depthwise_row<T>(channels);
-    if (channels < width<T>)
-        return depthwise_vector<T, P>(in, taps, packed, row, epilogue, 0, out, channels);
-    for (Index c = begin; c < end; c += width<T>)
-        depthwise_vector<T, P>(in, taps, packed, row, epilogue, smaller<Index>(c, channels - width<T>), out, width<T>);
+template <class T, int P, int V>
+void depthwise_tile(const T* const* in, Index taps, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, Index channels,
+                    Index begin, Index end, T* const* out) {
+    constexpr int W = width<T>;
+    const Index row = depthwise_row<T>(channels), last = larger<Index>(0, channels - V * W);
+    for (Index c = begin; c < end; c += V * W)
+        depthwise_vectors_of<T, P, V>(in, taps, packed, row, epilogue, smaller(c, last), out, smaller<Index>(channels, W));
 }
 
-// An item of work is a block of pixels; strip after strip of its channels, so that the rows of a strip stay in the first cache
-// while tap after tap, and tile after tile, reads them.
-template <class T>
-void run_depthwise(const Grid& g, const T* x, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, T* y) {
-    const Index pixels = g.pixels(), channels = g.in_pixel, count = larger<Index>(1, g.taps);
-    const double work = double(pixels) * count * depthwise_row<T>(channels) / width<T>;
-    const Index block = 64, blocks = ceil_div(pixels, block), strip = 4 * width<T>;
-    const int team = team_size(blocks, work);
-    Scratch<const T*> tables(team * count * block);
-    Scratch<T> zeros(channels);
-    for (Index c = 0; c < channels; c++) zeros[c] = T(0);
-    const TapTable<T> taps(g, x, zeros.data());
-    const bool ahead = g.n * g.in_h * g.in_w * channels * Index(sizeof(T)) > 1 << 20;  // more than the second cache holds
-    parallel(blocks, team, [&](Index item, int worker) {
+// Output pixels of a grid whose channels are kernels of their own.
+template <class T> class Depthwise {
+public:
+    static constexpr Index block = 64;  // pixels whose pointers are written down together
+
+    // `zeros`: as many as there are channels
+    Depthwise(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, const T* zeros, T* y)
+        : g_(grid), w_(w), epilogue_(epilogue), table_(g_, x, zeros), y_(y) {
+        const Index bytes = g_.in_pixel * Index(sizeof(T));
+        ahead_ = g_.n * g_.in_h * g_.in_w * bytes > 1 << 20;  // more than the second cache holds
+        // Channels are done strip by strip while the rows that the taps share stay in the first cache; but what comes from
+        // memory comes fastest in order.
+        strip_ = ahead_ ? g_.in_pixel : 2 * depthwise_vectors * width<T>;
+    }
+    static Index table_size(Index taps) { return larger<Index>(1, taps) * block; }
+
+    // Computes the pixels [begin, end), at most `block`, with room for their pointers in `in`.
+    void pixels(Index begin, Index end, const T** in) const {
         constexpr Index P = depthwise_pixels;
-        const T** in = &tables[worker * count * block];
         T* out[block];
-        const Index begin = pixels * item / blocks, length = pixels * (item + 1) / blocks - begin, whole = length / P * P;
-        Walk at(g, begin, false), out_at(g, begin, false);
-        for (Index p = 0; p < length; p++, out_at.next()) out[p] = y + out_at.out;
+        const Index length = end - begin, whole = length / P * P;
+        Walk at(g_, begin, false), out_at(g_, begin, false);
+        for (Index p = 0; p < length; p++, out_at.next()) out[p] = y_ + out_at.out;
         for (Index p = 0; p < length; p += p < whole ? P : 1) {
             const Index some = p < whole ? P : 1;
-            taps.fill(at, some, some, in + p * count);
-            if (ahead && p + some < length) taps.fetch(in + p * count, some);
+            table_.fill(at, some, some, in + p * g_.taps);
+            if (ahead_ && g_.taps > 0) fetch_rows_below(in + p * g_.taps + (g_.taps - 1) * some, some);
         }
-        for (Index c = 0; c < channels; c += strip) {
-            const Index end = smaller(channels, c + strip);
-            for (Index p = 0; p < whole; p += P)
-                depthwise_tile<T, P>(in + p * count, g.taps, packed, epilogue, channels, c, end, out + p);
-            for (Index p = whole; p < length; p++)
-                depthwise_tile<T, 1>(in + p * count, g.taps, packed, epilogue, channels, c, end, out + p);
+        for (Index c = 0; c < g_.in_pixel; c += strip_) {
+            const Index last = smaller(g_.in_pixel, c + strip_);
+            for (Index p = 0; p < whole; p += P) tile<P>(in + p * g_.taps, c, last, out + p);
+            for (Index p = whole; p < length; p++) tile<1>(in + p * g_.taps, c, last, out + p);
         }
-    });
-}
+    }
+
+private:
+    // Asks for what the next row of output pixels will be the first to read; `last` is what some pixels read under the last tap.
+    void fetch_rows_below(const T* const* last, Index count) const {
+        for (Index p = 0; p < count; p++)
+            for (Index r = 1; last[p] != table_.zeros() && r <= g_.stride_y; r++) {
+                const char* from = reinterpret_cast<const char*>(last[p] + r * g_.in_w * g_.in_pixel);
+                for (Index b = 0; b < g_.stride_x * g_.in_pixel * Index(sizeof(T)); b += 64) __builtin_prefetch(from + b, 0, 3);
+            }
+    }
+
+    template <int P> void tile(const T* const* in, Index begin, Index end, T* const* out) const {
+        const Index vectors = g_.in_pixel / width<T>;
+        const auto f = vectors >= 3 ? depthwise_tile<T, P, 3> : vectors == 2 ? depthwise_tile<T, P, 2> : depthwise_tile<T, P, 1>;
+        f(in, g_.taps, w_, epilogue_, g_.in_pixel, begin, end, out);
+    }
+
+    const Grid g_;
+    const PackedWeights<T> w_;
+    const Epilogue<T>& epilogue_;
+    TapTable<T> table_;
+    T* y_;
+    bool ahead_;
+    Index strip_;
+};
 
 // turned[i][c] = w[c][wanted[i]]; `wanted` null: all taps
 template <class T> void turn_depthwise(const ConvShape& s, const Index* wanted, Index taps, const T* w, T* turned) {
@@ -97,30 +132,63 @@ inline Grid depthwise_grid(const ConvShape& s, const Tap* taps, Index out_pixel)
     return g;
 }
 
+template <class T> struct Zeros : Scratch<T> {
+    explicit Zeros(Index count) : Scratch<T>(count) { memset(this->data(), 0, count * sizeof(T)); }
+};
+
 template <class T>
 void depthwise(const ConvShape& s, const T* x, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, T* y) {
-    Scratch<Tap> taps(s.kernel_y * s.kernel_x);
+    const Index count = s.kernel_y * s.kernel_x, block = Depthwise<T>::block, table = Depthwise<T>::table_size(count);
+    Scratch<Tap> taps(count);
     forward_taps(s, taps.data());
-    run_depthwise(depthwise_grid(s, taps.data(), epilogue.pixel), x, packed, epilogue, y);
+    const Zeros<T> zeros(s.c);
+    const Depthwise<T> work(depthwise_grid(s, taps.data(), epilogue.pixel), x, packed, epilogue, zeros.data(), y);
+    const Index pixels = s.n * s.oh * s.ow, blocks = ceil_div(pixels, block);
+    const int team = team_size(blocks, double(pixels) * count * depthwise_row<T>(s.c) / width<T>);
+    Scratch<const T*> tables(team * table);
+    parallel(blocks, team, [&](Index item, int worker) {
+        work.pixels(pixels * item / blocks, pixels * (item + 1) / blocks, &tables[worker * table]);
+    });
 }
 
-// Phase by phase of the stride, as in conv_grad_input.h.
+// Phase by phase of the stride, as in conv_grad_input.h; some rows of dx at a time, since every phase reads all of the gradient.
 template <class T> void depthwise_grad_input(const ConvShape& s, const T* grad, const T* w, T* dx) {
-    const Index count = s.kernel_y * s.kernel_x;
+    const Index count = s.kernel_y * s.kernel_x, table = Depthwise<T>::table_size(count), row = depthwise_row<T>(s.c);
+    const Index rows = larger<Index>(1, (1 << 17) / larger<Index>(1, s.ow * s.c * Index(sizeof(T)))),  // of a phase
+                bands = ceil_div(ceil_div(s.h, s.stride_y), rows), items = s.n * bands;
+    const int team = team_size(items, double(s.n) * s.h * s.w * count / (s.stride_y * s.stride_x) * row / width<T>);
+    const Zeros<T> zeros(s.c);
+    const Epilogue<T> nothing{};
     Scratch<Tap> taps(count);
     Scratch<Index> wanted(count);
-    Scratch<T> turned(count * depthwise_row<T>(s.c));
-    // Every phase reads all of the gradient: some images at a time, which stay in the second cache.
-    const Index image = s.oh * s.ow * s.c, some = larger<Index>(1, (1 << 19) / (image * Index(sizeof(T))));
-    for (Index n = 0; n < s.n; n += some)
+    Scratch<T> turned(count * row);  // each tap belongs to one phase
+    Scratch<const T*> tables(team * table);
+    Index done = 0;
+    for (Index y = 0; y < smaller(s.stride_y, s.h); y++)
+        for (Index x = 0; x < smaller(s.stride_x, s.w); x++) {
+            const Grid phase = phase_grid(s, y, x, taps.data() + done, wanted.data());
+            turn_depthwise(s, wanted.data(), phase.taps, w, turned.data() + done * row);
+            done += phase.taps;
+        }
+    parallel(items, team, [&](Index item, int worker) {
+        const Index n = item / bands, band = item % bands * rows;
+        const T* weights = turned.data();
+        Scratch<Tap> band_taps(count);
+        Scratch<Index> unused(count);
         for (Index y = 0; y < smaller(s.stride_y, s.h); y++)
             for (Index x = 0; x < smaller(s.stride_x, s.w); x++) {
-                Grid grid = phase_grid(s, y, x, taps.data(), wanted.data());
-                grid.channels = grid.k = s.c, grid.groups = 1, grid.n = smaller(some, s.n - n);
-                turn_depthwise(s, wanted.data(), grid.taps, w, turned.data());
-                run_depthwise<T>(grid, grad + n * image, {Algorithm::direct, true, turned.data(), nullptr}, {},
-                                 dx + n * s.h * s.w * s.c);
+                Grid grid = phase_grid(s, y, x, band_taps.data(), unused.data());
+                const PackedWeights<T> packed{Algorithm::direct, true, weights, nullptr};
+                weights += grid.taps * row;
+                if (band >= grid.h) continue;
+                grid.channels = grid.k = s.c, grid.groups = 1, grid.n = 1;
+                grid.h = smaller(rows, grid.h - band), grid.out_y += band * s.stride_y;
+                for (Index t = 0; t < grid.taps; t++) band_taps[t].y += band;
+                const Depthwise<T> work(grid, grad + n * s.oh * s.ow * s.c, packed, nothing, zeros.data(), dx + n * s.h * s.w * s.c);
+                for (Index p = 0; p < grid.pixels(); p += Depthwise<T>::block)
+                    work.pixels(p, smaller(grid.pixels(), p + Depthwise<T>::block), &tables[worker * table]);
             }
+    });
 }
 
 constexpr int depthwise_taps = 9;  // summed in registers together
@@ -164,8 +232,7 @@ template <class T> void depthwise_grad_weight(const ConvShape& s, const T* x, co
     Scratch<Tap> taps(count);
     forward_taps(s, taps.data());
     const Grid grid = depthwise_grid(s, taps.data(), s.k);
-    Scratch<T> zeros(s.c);
-    for (Index c = 0; c < s.c; c++) zeros[c] = T(0);
+    const Zeros<T> zeros(s.c);
     const TapTable<T> addresses(grid, x, zeros.data());
 
     const Index strip = smaller<Index>(s.c, 8 * width<T>), strips = ceil_div(s.c, strip);

@@ -105,8 +105,8 @@ public:
         for (Index i = 0; i < g_.in_pixel; i++) zeros_[i] = T(0);
         most_ = shape_.pixels();
         gathered_ = g_.channels < few_channels && g_.taps > 1;
-        // Rows that lie a multiple of 2 KB apart fight over the same few sets of the first cache.
-        copied_ = g_.taps == 1 && shape_.count() > 1 && g_.channels * sizeof(T) % 2048 == 0;
+        // Rows that lie a multiple of 1 KB apart fight over the same few sets of the first cache.
+        copied_ = g_.taps == 1 && shape_.count() > 1 && g_.channels * sizeof(T) % 1024 == 0;
         images_last_ = g_.n >= most_ && g_.h * g_.w <= 150 && g_.taps > 1 && !gathered_;
     }
 

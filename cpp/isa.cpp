@@ -28,7 +28,7 @@ template <class T> double peak(Index rounds) {
         const Vector<T> x = broadcast(source[V]);
         unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = broadcast(source[v]); });
         unroll<P>([&](auto p)
-                      CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += x * w[v]; }); });
+                      CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { multiply_add<T>(sums[p][v], x, w[v]); }); });
     }
     Vector<T> total = {};
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { total += sums[p][v]; }); });

@@ -85,7 +85,7 @@ template <class T, int P, int V> void tile(const TileWork<T>& work) {
             unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = load(row + v * W); });
             unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
                 const Vector<T> x = broadcast(in[p][c]);
-                unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += x * w[v]; });
+                unroll<V>([&](auto v) CONVSCOPE_LAMBDA { multiply_add<T>(sums[p][v], x, w[v]); });
             });
         };
         Index c = begin;

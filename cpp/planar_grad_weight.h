@@ -28,7 +28,7 @@ void planar_sums(const T* x, const Index* offsets, const T* grad, Index plane, I
         unroll<taps>([&](auto t) CONVSCOPE_LAMBDA { value[t] = load(in[t] + p); });
         unroll<K>([&](auto k) CONVSCOPE_LAMBDA {
             const Vector<T> g = load(grad + k * plane + p);
-            unroll<taps>([&](auto t) CONVSCOPE_LAMBDA { sum[k][t] += value[t] * g; });
+            unroll<taps>([&](auto t) CONVSCOPE_LAMBDA { multiply_add<T>(sum[k][t], value[t], g); });
         });
     }
     unroll<K>([&](auto k) CONVSCOPE_LAMBDA { unroll<taps>([&](auto t) CONVSCOPE_LAMBDA { sums[k * stride + t] += sum[k][t]; }); });

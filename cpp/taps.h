@@ -111,11 +111,12 @@ public:
             lowest = {smaller(lowest.y, tap.y), smaller(lowest.x, tap.x)};
             highest = {larger(highest.y, tap.y), larger(highest.x, tap.x)};
         }
-        highest_ = highest;
         first_ = {ceil_div(-lowest.y, g_.stride_y), ceil_div(-lowest.x, g_.stride_x)};
         end_ = {ceil_div(larger<Index>(0, g_.in_h - highest.y), g_.stride_y),
                 ceil_div(larger<Index>(0, g_.in_w - highest.x), g_.stride_x)};
     }
+
+    const T* zeros() const { return zeros_; }
 
     // Whether all taps of a grid pixel lie inside the image.
     CONVSCOPE_INLINE bool inside(const Walk& at) const {
@@ -144,22 +145,9 @@ public:
         }
     }
 
-    // Asks for what the tile to the right of the one in the table will be the first to read.
-    void fetch(const T* const* in, Index count) const {
-        for (Index t = 0; t < g_.taps; t++, in += count) {
-            if (highest_.y - g_.tap[t].y >= g_.stride_y || highest_.x - g_.tap[t].x >= g_.stride_x) continue;
-            for (Index p = 0; p < count; p++) {
-                if (in[p] == zeros_) continue;
-                const char* next = reinterpret_cast<const char*>(in[p] + count * g_.stride_x * g_.in_pixel);
-                for (Index b = 0; b < g_.in_pixel * Index(sizeof(T)); b += 64) __builtin_prefetch(next + b);
-            }
-        }
-    }
-
 private:
     const Grid& g_;
     const T *x_, *zeros_;
-    Tap highest_;
     Tap first_, end_;  // the grid pixels whose taps all lie inside the image
 };
 

@@ -47,6 +47,21 @@ template <class T> CONVSCOPE_INLINE void store(T* p, Vector<T> v) {
 // x in every lane. Subtracting zero changes no number and vanishes; adding zero would not (-0 + 0 is 0).
 template <class T> CONVSCOPE_INLINE Vector<T> broadcast(T x) { return x - Vector<T>{}; }
 
+// sum += a * b, rounded once. With 16 registers a tile leaves the compiler none to spare: GCC, free to choose which operand the
+// result replaces, moves the sums about and spills some (a third of the time of a convolution). So there it is told.
+template <class T> CONVSCOPE_INLINE void multiply_add(Vector<T>& sum, Vector<T> a, Vector<T> b) {
+#if defined(__FMA__) && !defined(__AVX512F__)
+    Vector<T> in_register = sum;  // the element of an array itself would be written to memory each time
+    if constexpr (sizeof(T) == 4)
+        asm("vfmadd231ps %2, %1, %0" : "+x"(in_register) : "x"(a), "x"(b));
+    else
+        asm("vfmadd231pd %2, %1, %0" : "+x"(in_register) : "x"(a), "x"(b));
+    sum = in_register;
+#else
+    sum += a * b;
+#endif
+}
+
 // For the odd few: a call of memcpy would take longer.
 template <class T> CONVSCOPE_INLINE void copy_few(T* to, const T* from, Index count) {
     Index i = 0;

@@ -25,10 +25,10 @@ struct TileGrid {
     Index count() const { return n * down() * across(); }
 };
 
-// Rows of channels in whole vectors, not a multiple of 2 KB apart.
+// Rows of channels in whole vectors, not a multiple of 1 KB apart.
 template <class T> Index spaced_row(Index channels) {
     const Index row = ceil_div(channels, width<T>) * width<T>;
-    return row * sizeof(T) % 2048 == 0 ? row + width<T> : row;
+    return row * sizeof(T) % 1024 == 0 ? row + width<T> : row;
 }
 
 // Reads tiles of M + 2 pixels square, and of M, and transforms them.
@@ -117,7 +117,9 @@ public:
         const double work = double(tiles) * shape_.size() / width<T>;
         const Index threads = team_size(tiles, work);
         const Index fitting = group_bytes / Index(places * row_ * sizeof(T)), pixels = tile_pixels<tile_vectors>;
-        const Index most = larger<Index>(2 * pixels, smaller<Index>(8 * pixels, fitting / pixels * pixels));
+        // Weights that no cache holds are read once for each group: then more tiles, though theirs come from the third cache.
+        const Index fewest = shape_.size() * Index(sizeof(T)) > cached_bytes ? 48 / pixels : 2;
+        const Index most = larger<Index>(fewest * pixels, smaller<Index>(8 * pixels, fitting / pixels * pixels));
         Index groups = ceil_div(tiles, most);
         const Index splits = groups < threads ? smaller(panels, threads) : 1;
         if (splits == 1) groups = smaller(tiles, ceil_div(groups, threads) * threads);
@@ -141,7 +143,8 @@ public:
 
 private:
     static constexpr int N = M + 2, places = N * N;
-    static constexpr Index group_bytes = 3 << 19;
+    // What the second cache holds, more or less: 512 KB where vectors are short, 1 MB and more where they are long.
+    static constexpr Index group_bytes = vector_bytes == 64 ? 3 << 19 : 1 << 19, cached_bytes = 16 << 20;
 
     struct Group {
         Index begin, end;  // tiles

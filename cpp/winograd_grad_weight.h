@@ -44,7 +44,7 @@ public:
 
 private:
     static constexpr int N = M + 2, places = N * N;
-    static constexpr Index most_tiles = 192;
+    static constexpr Index most_tiles = usual_block;
 
     void transform(Index begin, Index end) {
         parallel(end - begin, team_size(end - begin, double(end - begin) * places * (g_.c + g_.k) / width<T>), [&](Index i, int) {
@@ -56,17 +56,29 @@ private:
     void multiply(Index tiles, bool add) {
         int order[most_tiles];
         for (Index i = 0; i < tiles; i++) order[i] = int(i);
-        const Index items = places * shape_.count();
-        parallel(items, team_size(items, double(tiles) * shape_.size() / width<T>), [&](Index item, int) {
-            const Index place = item / shape_.count(), panel = item % shape_.count(), vectors = shape_.vectors(panel);
+        const double work = double(tiles) * shape_.size() / width<T>;
+        const Index panels = shape_.count(), splits = smaller<Index>(panels, ceil_div(team_size(places * panels, work), 4)),
+                    items = places * splits, lanes = most_tiles * shape_.lanes_most + 64 / Index(sizeof(T)),
+                    all_lanes = ceil_div(panels, splits) * lanes;
+        const int team = team_size(items, work);
+        const Index each = all_lanes + Tiles<T>::size(g_.c, shape_.pixels());
+        Scratch<T> scratch(team * each);
+        parallel(items, team, [&](Index item, int worker) {
+            const Index place = item / splits, first = panels * (item % splits) / splits,
+                        last = panels * (item % splits + 1) / splits;
+            T *lane = &scratch[worker * each], *tile = lane + all_lanes;
+            const T *x = &memory_[place * x_plane_], *grad = &memory_[places * x_plane_ + place * grad_plane_];
+            copy_lanes(grad, grad_row_, tiles, shape_, first, last, lanes, lane);
             const T* rows[most_tiles];
-            for (Index i = 0; i < tiles; i++) rows[i] = &memory_[place * x_plane_ + i * x_row_];
-            const T* grad = &memory_[places * x_plane_ + place * grad_plane_ + panel * shape_.lanes_most];
-            T* sums = &sums_[shape_.offset(panel) + place * g_.c * shape_.row(panel)];
-            for_channel_tiles<T>(g_.c, vectors, [&](Index c, Index channels) {
-                find_weight_sums<T>(channels, vectors)(
-                    {rows, order, tiles, c, grad, grad_row_, sums + c * shape_.row(panel), add});
-            });
+            for (Index c = 0, some; c < g_.c; c += some) {
+                some = smaller(g_.c - c, Tiles<T>::channels_at_once);
+                for (Index i = 0; i < tiles; i++) rows[i] = x + i * x_row_ + c;
+                Tiles<T> columns(some, shape_.pixels(), tile);
+                columns.fill(rows, tiles, x + x_plane_);
+                for (Index panel = first; panel < last; panel++)
+                    columns.multiply(order, lane + (panel - first) * lanes, shape_.vectors(panel),
+                                     &sums_[shape_.offset(panel) + (place * g_.c + c) * shape_.row(panel)], add);
+            }
         });
     }
 
