@@ -177,7 +177,7 @@ ONE = np.ones((1, 3, 2, 2))
     (lambda: ops.clip(ONE, 2, 1), InvalidValue, "low must not be larger than high; got low=2, high=1"),
     (lambda: ops.clip(ONE, np.nan), InvalidValue, "low must be finite"),
     (lambda: ops.prelu(ONE, np.ones(2)), InvalidValue, "one slope, or one for each of 3 channels"),
-    (lambda: ops.gelu(ONE, "erf"), InvalidValue, "approximate must be 'none' or 'tanh'; got 'erf'"),
+    (lambda: ops.gelu(ONE, "erf"), InvalidValue, "approximate must be one of none, tanh; got 'erf'"),
     (lambda: ops.sigmoid_grad(ONE, ONE[:, :1]), InvalidValue, "grad must have the shape of y"),
     (lambda: ops.silu_grad(ONE, ONE.astype(np.float32)), DtypeError, "one dtype"),
     (lambda: ops.log_softmax(ONE, 4), InvalidValue, "axis must be one of the 4 axes"),

@@ -20,18 +20,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from convscope.data import Dataset, Source
+from convscope.data import Dataset, ImageFolder, Loader, Source
 from convscope.data import split as split_source
 from convscope.errors import FileError, InvalidValue
 from convscope.formats import save
 from convscope.network import ImageInput
-from convscope.training.checks import check_batch_size, check_fits, check_whole
+from convscope.training.checks import check_batch_size, check_fits, check_labels, check_whole
 from convscope.training.fitting import check_settings, history_of, take_classes
 from convscope.training.history import BatchRecord, EpochRecord
 from convscope.training.loop import Keeper, Loop
 from convscope.training.opened import FILES, Run, is_snapshot, load_run, snapshot_path
 from convscope.training.recipe import Recipe
 from convscope.training.state import fingerprint, read_state, restore, write_state
+from convscope.training.threads import loader_threads
 
 __all__ = ["Training", "train"]
 
@@ -120,6 +121,8 @@ class Training(Keeper):
         self.net = self.recipe.build(whole)
         self.net.input = _input_of(whole, self.recipe)
         check_fits(self.net, whole, "train")
+        check_labels(whole, "train")
+        self._whole = whole
         self.data, self.held_out = self._parts(whole)
         settings = check_settings(self.recipe.settings(), self.held_out)
         check_batch_size(settings.batch_size, "train", len(self.data))
@@ -137,6 +140,9 @@ class Training(Keeper):
         """Train to the end, and give the run as it lies in the folder."""
         if self.checkpoint_batches is not None:
             check_whole(self.checkpoint_batches, "checkpoint_batches", "train")
+        if not self.resumed:
+            for part in (self._whole, self.test):
+                _read_ahead(part)
         self.folder.mkdir(parents=True, exist_ok=True)
         with _alone(self.folder), self.loop.interrupts:
             _sweep(self.folder)
@@ -213,6 +219,13 @@ class Training(Keeper):
         if not self.recipe.validation:
             return whole, None
         return split_source(whole, self.recipe.validation, self.recipe.seed)
+
+
+def _read_ahead(data: Source | None) -> None:
+    """Decode what will be held anyway: an image that cannot be read is said before a file is written."""
+    if isinstance(data, ImageFolder) and data.held:
+        for _ in Loader(data, shuffle=False, threads=loader_threads(data)).epoch(0, reuse=True):
+            pass
 
 
 def _check_folder(folder: Path, recipe: Recipe, resume: bool) -> bool:
