@@ -12,7 +12,15 @@ from convscope.errors import DtypeError, InvalidValue
 from convscope.network import Network
 from convscope.training.losses import scores_of
 
-__all__ = ["Labelled", "as_source", "check_batch_size", "check_fits", "check_labels", "check_whole"]
+__all__ = [
+    "Labelled",
+    "as_source",
+    "check_batch_size",
+    "check_fits",
+    "check_labels",
+    "check_network",
+    "check_whole",
+]
 
 Labelled = Source | tuple[Any, Any]
 
@@ -45,6 +53,12 @@ def check_batch_size(batch_size: Any, who: str, images: int | None = None) -> in
     if images is not None and size > images:
         raise InvalidValue(f"{who}: batch_size must not exceed the {images} images there are; got {size}.")
     return size
+
+
+def check_network(net: Any, who: str) -> None:
+    """Refuse what is no network."""
+    if not isinstance(net, Network):
+        raise DtypeError(f"{who}: the network must be a convscope Network; got {type(net).__name__}.")
 
 
 def check_fits(net: Network, data: Source, who: str) -> None:
