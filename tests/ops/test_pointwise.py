@@ -101,6 +101,18 @@ def test_gradients_are_those_of_finite_differences(name: str) -> None:
     check_gradient(function, x, grad, gradient(grad, x), terms=40, what=name)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", CASES)
+def test_numbers_too_large_or_small_are_silent(core: str, name: str, dtype: str) -> None:
+    """Also where NumPy was told to raise at each."""
+    function, gradient, *_ = CASES[name]
+    tiny, huge = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
+    x = np.array([[np.nan, np.inf, -np.inf, tiny, -tiny, huge, -huge, 745.0, -745.0, 100.0, -100.0]], dtype)
+    with np.errstate(all="raise"):
+        function(x)
+        gradient(np.ones_like(x), x)
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", CASES)
 def test_nan_passes_and_infinity_has_its_limit(name: str) -> None:
