@@ -83,6 +83,8 @@ def nearest_names(name: str, known: Iterable[str], count: int = 3) -> str:
     'known: conv1, fc'
     """
     names = list(known)
+    if not names:
+        return "there are none"
     close = difflib.get_close_matches(name, names, n=count, cutoff=0.5)
     if close:
         return "nearest: " + ", ".join(close)

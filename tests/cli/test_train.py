@@ -216,6 +216,14 @@ def unreadable(place: Path) -> Path:
     return place
 
 
+def truncated(place: Path) -> Path:
+    """A JPEG that is cut off: its header can be read, its last pixels cannot."""
+    file = good_folder(place) / "cat" / "cut.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8), np.uint8)).save(file)
+    file.write_bytes(file.read_bytes()[:-30])
+    return place
+
+
 def huge(place: Path) -> Path:
     """A PNG of 10^10 pixels in 60 bytes."""
 
@@ -256,6 +264,7 @@ X = np.zeros((8, 1, 8, 8), np.float32)
         (truncated_idx, ["truncated"]),
         (lying_idx, ["train-images"]),
         (unreadable, ["bad.png"]),
+        (truncated, ["cut.jpg", "truncated"]),
         (huge, ["huge.png", "pixels"]),
         (empty_class, ["eel", "empty"]),
         (one_class, ["two or more classes", "cat"]),
@@ -265,6 +274,8 @@ X = np.zeros((8, 1, 8, 8), np.float32)
         (npz(X, np.arange(8) - 1), ["negative"]),
         (npz(X, np.arange(7) % 2), ["8 images, 7 labels"]),
         (npz(X, np.arange(8) / 2), ["whole numbers"]),
+        (npz(X, np.zeros(8, int)), ["two or more classes", "'0'"]),
+        (npz(X, np.r_[np.arange(7) % 3, 200]), ["count from 0", "4 different ones up to 200, at index 7"]),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -284,7 +295,15 @@ def test_images_of_all_kinds_train_where_it_is_said_how(tmp_path, capsys):
     assert (net.input.size, net.input.channels, net.input.crop) == ((8, 8), "RGB", "none")
 
 
-def test_a_truncated_image_stops_the_run_which_goes_on_when_it_is_mended(tmp_path, capsys):
+def test_labels_may_have_gaps(tmp_path):
+    """As those of EMNIST's letters, which begin at 1."""
+    x = np.random.default_rng(0).random((40, 1, 8, 8)).astype(np.float32)
+    np.savez(tmp_path / "letters.npz", x=x, y=1 + np.arange(40) % 4)
+    assert train(tmp_path / "letters.npz", *QUICK, "-o", tmp_path / "run") == 0
+    assert cs.load_run(tmp_path / "run").network.classes == ("0", "1", "2", "3", "4")
+
+
+def test_a_truncated_image_that_is_streamed_stops_the_run_which_goes_on_when_it_is_mended(tmp_path, capsys):
     folder = good_folder(tmp_path / "data", 30)
     (folder / "cat" / "10.png").unlink()
     file = folder / "cat" / "10.jpg"  # of a JPEG only the header is read before

@@ -75,3 +75,7 @@ def test_counts_in_two_dimensions_multiply() -> None:
 def test_a_picture_too_large_is_refused() -> None:
     with pytest.raises(InvalidValue, match="at most 40,000,000 cells"):
         draw_windows((10_000, 10_000), (3, 3))
+    with pytest.raises(InvalidValue, match="at most 40,000,000 cells; got 10,000,000,000 windows"):
+        draw_windows((10**10, 1), (1, 1))
+    with pytest.raises(InvalidValue, match="got 10,000,000,000 windows"):
+        draw_windows((1, 10**10), (1, 3), transposed=True)

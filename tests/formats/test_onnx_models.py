@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 import convscope as cs
-from convscope.errors import FileError, InvalidValue
+from convscope.errors import DtypeError, FileError, InvalidValue
 from convscope.layers import Dropout, Flatten, Layer, Linear, ReLU, Softmax
 from convscope.network import ImageInput, Network, Node
 from onnx_judge import all_values, assert_nodes_agree, assert_outputs_agree
@@ -187,3 +187,8 @@ def test_places_that_cannot_be_written_are_said(tmp_path):
         cs.save(net, tmp_path / "absent" / "net.onnx")
     with pytest.raises(FileError, match="folder"):
         cs.save(net, tmp_path)
+    with pytest.raises(DtypeError, match="save: the network must be a convscope Network; got dict"):
+        cs.save(dict(net.parameters), tmp_path / "net.onnx")
+    for call in (lambda: cs.save(net, None), lambda: cs.load(3)):
+        with pytest.raises(DtypeError, match="path must be a text or a path; got"):
+            call()

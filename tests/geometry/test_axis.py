@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from convscope.errors import InvalidValue
 from convscope.geometry import conv_geometry, conv_output_size, conv_transpose_output_size, kernel_span
 from draws import drawn
 
@@ -125,3 +126,12 @@ def test_it_is_frozen_and_plain() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         g.size = 3  # type: ignore[misc]
     assert dataclasses.asdict(g)["padding"] == (1, 1)
+
+
+def test_settings_of_the_other_kind_are_refused() -> None:
+    with pytest.raises(
+        InvalidValue, match=r"output_padding must be 0 unless .* transposed; got output_padding=1"
+    ):
+        conv_geometry(10, 3, stride=2, output_padding=1)
+    with pytest.raises(InvalidValue, match="ceil_mode must be off for a transposed convolution"):
+        conv_geometry(10, 3, stride=2, transposed=True, ceil_mode=True)

@@ -56,3 +56,11 @@ def test_padding_is_shared_as_evenly_as_it_can_be() -> None:
     assert padding == (1, 1)
     [padding] = [f.padding for f in nearest_fits(10, 4, stride=5) if f.change.startswith("pad")]
     assert padding == (2, 2)
+
+
+def test_large_sizes_are_not_searched_one_by_one() -> None:
+    """A room of 10^9 + 7, a prime, and of twice that: no stride lies between."""
+    fits = nearest_fits(10**9 + 7 + 3, 3, stride=10**6)
+    assert [fit.stride for fit in fits if fit.change.startswith("stride")] == [1, 10**9 + 7]
+    # span 4k - 3 for dilation 4 is odd: with stride 2 what is left over stays as it is
+    assert [fit for fit in nearest_fits(10**9, 3, stride=2, dilation=4) if fit.change[:6] == "kernel"] == []

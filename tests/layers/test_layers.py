@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convscope import ops
-from convscope.errors import DtypeError, InvalidValue
+from convscope.errors import ConvscopeError, DtypeError, InvalidValue
 from convscope.layers import (
     Add,
     AvgPool2d,
@@ -195,3 +195,29 @@ def test_unknown_rules_are_refused_by_every_kind_of_layer() -> None:
         y, cache = layer.forward(x)
         with pytest.raises(InvalidValue, match="gradient, deconvnet, guided; got 'relprop'"):
             layer.backward(np.ones_like(y), cache, "relprop")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MaxPool2d(1.5), r"MaxPool2d: kernel_size must be an int .* got 1\.5"),
+        (lambda: MaxPool2d(None), r"MaxPool2d: kernel_size must be an int .* got None"),
+        (lambda: MaxPool2d(True), r"MaxPool2d: kernel_size must be an int .* got True"),
+        (lambda: MaxPool2d("22"), r"MaxPool2d: kernel_size must be an int .* got '22'"),
+        (lambda: MaxPool2d(2, padding=None), r"MaxPool2d: padding must be an int .* got None"),
+        (lambda: MaxPool2d(2, ceil_mode="no"), "MaxPool2d: ceil_mode must be True or False; got 'no'"),
+        (lambda: AvgPool2d(2, count_include_pad=None), "AvgPool2d: count_include_pad must be True or False"),
+        (
+            lambda: Conv2d(np.ones((4, 2, 3, 3)), groups=[2]),
+            r"Conv2d: groups must be a whole number; got \[2\]",
+        ),
+        (lambda: Conv2d(np.ones((4, 2, 3, 3)), groups=0), "Conv2d: groups must be at least 1; got groups=0"),
+        (lambda: Conv2d(np.ones((4, 2, 3, 3)), stride=(1, True)), "Conv2d: stride must be an int"),
+        (lambda: Dropout("0.5"), "Dropout: p must be a number; got '0.5'"),
+        (lambda: Softmax("1"), "Softmax: axis must be a whole number; got '1'"),
+        (lambda: Concatenate(1.0), r"Concatenate: axis must be a whole number; got 1\.0"),
+    ],
+)
+def test_settings_of_the_wrong_kind_are_one_clear_error(make, message) -> None:
+    with pytest.raises(ConvscopeError, match=message):
+        make()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.errors import ConvscopeError, FileError, InvalidValue, UnknownName
+from convscope.errors import ConvscopeError, DtypeError, FileError, InvalidValue, UnknownName
 from convscope.models import LAYERS, NETWORKS, build, from_description, read_description
 
 # what each layer needs at least
@@ -104,6 +104,8 @@ def test_mistakes_are_said_in_one_line(description, error, message):
     [
         ("small_cn", UnknownName, "nearest: small_cnn"),
         ("small_resnet:widht=3", UnknownName, "nearest: width"),
+        ("vgg16:width=3", UnknownName, "no setting 'width'; there are none"),
+        (None, DtypeError, "named by a text; got NoneType"),
         ("small_resnet:width", InvalidValue, "name=value"),
         ("small_resnet:width=x", InvalidValue, "width"),
         ("small_resnet:seed=3", UnknownName, "seed"),

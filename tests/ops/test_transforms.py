@@ -222,6 +222,21 @@ def test_an_even_neighbourhood_is_that_of_onnx() -> None:
         assert y[0, c] == pytest.approx(x[0, c] / (1 + 2 / 4 * np.sum(near**2)), rel=1e-14)
 
 
+def test_a_neighbourhood_larger_than_all_channels(core: str) -> None:
+    """It holds every channel, and no core keeps room for more; what it divides by grows on."""
+    x = np.random.default_rng(5).normal(size=(2, 3, 2, 2))
+    for size in (6, 7, 100, 2**62):
+        scale = 1.5 + 2.0 / size * (x**2).sum(axis=1, keepdims=True)
+        y = ops.local_response_norm(x, size, alpha=2.0, beta=0.75, k=1.5)
+        np.testing.assert_allclose(y, x / scale**0.75, rtol=1e-13)
+        # dy[j]/dx[c] = (c is j) scale**-b - 2ab/size x[j] x[c] scale**(-b - 1)
+        grad = np.ones_like(x)
+        common = (x * scale**-1.75).sum(axis=1, keepdims=True)
+        expected = scale**-0.75 - 2 * 2.0 * 0.75 / size * x * common
+        dx = ops.local_response_norm_grad(grad, x, size, alpha=2.0, beta=0.75, k=1.5)
+        np.testing.assert_allclose(dx, expected, rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_nan_and_infinity_stay_where_they_are_read(value: float) -> None:
     x = np.zeros((1, 3, 4, 4))

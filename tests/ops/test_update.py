@@ -59,8 +59,14 @@ def test_adam_step(core: str, order: str) -> None:
 def test_steps_refuse_what_does_not_fit() -> None:
     with pytest.raises(InvalidValue, match="grad must have the shape of weight"):
         ops.sgd_step(normal(3), normal(4), rate=0.1)
-    with pytest.raises(InvalidValue, match="step must be at least 1; got 0"):
+    with pytest.raises(InvalidValue, match="step must be at least 1; got step=0"):
         ops.adam_step(normal(3), normal(3), normal(3), normal(3), rate=0.1, step=0)
+    fixed = np.ones(2)
+    fixed.flags.writeable = False
+    with pytest.raises(InvalidValue, match="sgd_step: weight must be writable; got a read-only array"):
+        ops.sgd_step(fixed, np.ones(2), rate=0.1)
+    with pytest.raises(InvalidValue, match="adam_step: second must be writable"):
+        ops.adam_step(np.ones(2), np.ones(2), np.ones(2), fixed, rate=0.1)
 
 
 @pytest.mark.parametrize("channels", [5, 16, 33])

@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import convscope as cs
 from convscope.errors import InvalidValue, UnknownName
 from convscope.training import Adam
+from cores import CORES, forced_core
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +27,11 @@ def quick(**settings) -> cs.ConvNetClassifier:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-def test_passes_the_checks_of_scikit_learn():
+@pytest.mark.parametrize("core", CORES)
+def test_passes_the_checks_of_scikit_learn(core):
     # pandas and SciPy's array API are not there; everything else is asked
-    results = check_estimator(cs.ConvNetClassifier(epochs=10, random_state=0))
+    with forced_core(core):
+        results = check_estimator(cs.ConvNetClassifier(epochs=10, random_state=0))
     assert {result["status"] for result in results} == {"passed", "skipped"}
     assert sum(result["status"] == "skipped" for result in results) <= 2
 
@@ -54,6 +57,20 @@ def test_images_are_taken_as_images(digits):
     ]
     assert np.array_equal(rows[0], rows[1])
     assert np.array_equal(rows[0], rows[2])
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_an_image_is_judged_alone(digits, core):
+    """Whatever else is asked about, and in whatever order, far below what float32 can tell apart."""
+    x, y = digits
+    with forced_core(core):
+        model = quick(epochs=1).fit(x, y)
+        together = model.predict_proba(x[:60])
+        order = np.random.default_rng(0).permutation(60)
+        np.testing.assert_allclose(
+            model.predict_proba(x[:60][order]), together[order], rtol=1e-12, atol=1e-14
+        )
+        np.testing.assert_allclose(model.predict_proba(x[7:8]), together[7:8], rtol=1e-12, atol=1e-14)
 
 
 def test_classes_may_be_words(digits):

@@ -332,6 +332,11 @@ def with_nan():
         ((X, Y), {"validation": (X, Y + 9)}, InvalidValue, "validation"),
         ((X, Y), {"validation": "no"}, DtypeError, "validation"),
         ((X, Y), {"keep_best": True}, InvalidValue, "keep_best"),
+        ((X, Y), {"optimizer": "adam"}, DtypeError, r"optimizer must be .* as cs.SGD\(0.05\); got 'adam'"),
+        ((X, Y), {"optimizer": cs.Adam}, DtypeError, "optimizer must be"),
+        ((X, Y), {"schedule": "cosine"}, DtypeError, "schedule must be"),
+        ((X, Y), {"loss": "mse"}, DtypeError, "loss must be"),
+        ((X, Y), {"augment": "flip"}, DtypeError, "augment must be"),
     ],
 )
 def test_bad_input_is_said_before_anything_changes(data, settings, error, message):
@@ -351,6 +356,8 @@ def test_a_network_that_is_no_classifier_is_refused():
     flat = Network([Node("flat", Flatten(), ("input",))], (1, 8, 8))
     with pytest.raises(InvalidValue, match="parameters"):
         cs.fit(flat, (X, Y), batch_size=4)
+    with pytest.raises(DtypeError, match="fit: the network must be a convscope Network; got NoneType"):
+        cs.fit(None, (X, Y), batch_size=4)
 
 
 def test_nothing_large_is_allocated_after_the_first_step():

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from convscope.errors import InvalidValue
-from convscope.training import SGD
+from convscope.errors import DtypeError, InvalidValue
+from convscope.training import SGD, AdamW, Cosine, CrossEntropy, Step
 
 STEPS = 12
 
@@ -80,3 +80,20 @@ def test_a_step_works_in_place_and_keeps_the_memory():
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(InvalidValue, match="SGD"):
         SGD(**settings)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SGD("fast"), "SGD: learning_rate must be a number; got 'fast'"),
+        (lambda: SGD(momentum=None), "SGD: momentum must be a number; got None"),
+        (lambda: AdamW(beta1=[0.9, 0.999]), "AdamW: beta1 must be a number"),
+        (lambda: Cosine(True), "Cosine: warmup must be a number; got True"),
+        (lambda: Step(2.5), "Step: every must be a whole number; got 2.5"),
+        (lambda: CrossEntropy("0.1"), "CrossEntropy: label_smoothing must be a number"),
+    ],
+)
+def test_settings_that_are_no_numbers_are_refused(make, message):
+    with pytest.raises(DtypeError, match=message):
+        make()
+    assert SGD(np.float32(0.5)).learning_rate == 0.5

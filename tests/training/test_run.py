@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,6 +163,15 @@ def test_a_run_killed_before_its_first_state_begins_anew(whole, tmp_path, missin
     assert not list(tmp_path.rglob(".*"))
 
 
+def test_a_run_that_has_lost_its_state_is_not_begun_anew(whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "run")
+    (tmp_path / "run" / "state.safetensors").unlink()
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*")}
+    with pytest.raises(FileError, match=r"cannot go on without its state\.safetensors"):
+        train(RECIPE, tmp_path / "run", resume=True)
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*")} == before
+
+
 def test_resuming_a_finished_run_changes_nothing(whole):
     before = content(whole)
     train(RECIPE, whole, resume=True, on_batch=stopping_after(1))
@@ -284,6 +294,19 @@ def test_data_that_has_changed_is_refused(tmp_path):
 def test_nothing_is_written_where_the_recipe_cannot_work(tmp_path, change, error, message):
     with pytest.raises(error, match=message):
         train(replace(RECIPE, **change), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_place_that_cannot_be_written_is_said_before_the_data_is_read(tmp_path):
+    nowhere = replace(RECIPE, data="no such data")
+    with pytest.raises(FileError, match="cannot write /proc/deep: no such file"):
+        train(nowhere, "/proc/deep/run")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileError, match="file/run: not a directory"):
+        train(nowhere, tmp_path / "file" / "run")
+    for seconds in (-1, float("nan")):
+        with pytest.raises(InvalidValue, match="checkpoint_seconds must be at least 0"):
+            train(RECIPE, tmp_path / "run", checkpoint_seconds=seconds)
     assert not (tmp_path / "run").exists()
 
 

@@ -139,6 +139,11 @@ class ImageFolder:
             self._kept.keep(index, pixels[row])
         return np.divide(pixels, 255, out=out, dtype=np.float32), self.y[chosen]
 
+    @property
+    def held(self) -> bool:
+        """Whether `memory` holds the pixels of all images, so that each file is decoded once."""
+        return self._kept.rows == len(self)
+
     def split(self, share: float, seed: int = 0) -> tuple[Subset, Subset]:
         """Split as `Dataset.split` does; no image is read."""
         rest, part = split(self, share, seed)
@@ -197,8 +202,8 @@ class _Kept:
     """
 
     def __init__(self, count: int, shape: tuple[int, int, int], memory: int) -> None:
-        rows = min(count, memory // int(np.prod(shape)))
-        self._pixels = np.empty((rows, *shape), np.uint8)
+        self.rows = min(count, memory // int(np.prod(shape)))
+        self._pixels = np.empty((self.rows, *shape), np.uint8)
         self._held = np.zeros(count, dtype=bool)
 
     def fill(self, pixels: NDArray[np.uint8], indices: NDArray[np.int64]) -> list[int]:
@@ -209,7 +214,7 @@ class _Kept:
 
     def keep(self, index: int, pixels: NDArray[np.uint8]) -> None:
         """Keep an image if its place is within the memory."""
-        if index < len(self._pixels):
+        if index < self.rows:
             self._pixels[index] = pixels
             self._held[index] = True
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import InvalidValue
-from convscope.geometry import AxisGeometry, conv_geometry
+from convscope.geometry import AxisGeometry, conv_geometry, conv_output_size
 from convscope.ops import conv2d_grad_input
 from convscope.result import Result
 
@@ -109,22 +109,22 @@ def draw_windows(
     >>> w.counts()[0].tolist()
     [1, 2, 1, 2, 1, 2, 1]
     """
-    axes = [
-        conv_geometry(
-            size[axis],
-            kernel[axis],
-            stride=stride[axis],
-            padding=padding[axis],
-            dilation=dilation[axis],
-            exact=exact,
-            ceil_mode=ceil_mode,
-            transposed=transposed,
-            output_padding=output_padding[axis],
-        )
-        for axis in (0, 1)
-    ]
+    axes = []
+    for axis in (0, 1):
+        one: dict[str, Any] = {"stride": stride[axis], "padding": padding[axis], "dilation": dilation[axis]}
+        count = size[axis] if transposed else conv_output_size(size[axis], kernel[axis], **one)
+        if count > _MOST_CELLS:  # before they are listed
+            raise _too_many(f"{count:,} windows")
+        one |= {"ceil_mode": ceil_mode, "transposed": transposed, "output_padding": output_padding[axis]}
+        axes.append(conv_geometry(size[axis], kernel[axis], exact=exact, **one))
     rows = _ask_engine(axes[0])
     return Windows(rows, rows if axes[0] == axes[1] else _ask_engine(axes[1]))
+
+
+def _too_many(what: str) -> InvalidValue:
+    return InvalidValue(
+        f"geometry: a picture of the windows must have at most {_MOST_CELLS:,} cells; got {what}."
+    )
 
 
 def _ask_engine(axis: AxisGeometry) -> AxisWindows:
@@ -139,10 +139,7 @@ def _ask_engine(axis: AxisGeometry) -> AxisWindows:
         length = axis.size
         padded = written = length + sum(axis.padding) + axis.overhang
     if count * padded > _MOST_CELLS:
-        raise InvalidValue(
-            f"geometry: a picture of the windows must have at most {_MOST_CELLS:,} cells; "
-            f"got {count:,} windows over {padded:,} positions."
-        )
+        raise _too_many(f"{count:,} windows over {padded:,} positions")
     one_hot = np.eye(count, dtype=np.float32).reshape(count, 1, count, 1)
     numbered = np.arange(1, axis.kernel + 1, dtype=np.float32).reshape(1, 1, axis.kernel, 1)
     found = conv2d_grad_input(

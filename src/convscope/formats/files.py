@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from convscope.errors import FileError
+from convscope.errors import DtypeError, FileError
 from convscope.files import atomic_path
 from convscope.network import Network
 
@@ -32,7 +32,7 @@ def load(
     Parameters
     ----------
     path : str or path
-        An ONNX file of opset 7 or newer.
+        An ONNX file of opset 6 or newer.
     input_shape : (C, H, W), optional
         The size of an image, where the file leaves it open and no `size` of its input is said.
     max_bytes : int
@@ -70,7 +70,7 @@ def load(
     from convscope.formats.onnx_file import parse_model
     from convscope.formats.onnx_reader import read_network
 
-    file = Path(path)
+    file = _path("load", path)
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -83,6 +83,12 @@ def load(
     apply(net, beside, file.with_suffix(".toml"))
     apply(net, {"input": rule, "classes": classes})
     return net
+
+
+def _path(who: str, path: object) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise DtypeError(f"{who}: path must be a text or a path; got {type(path).__name__}.")
+    return Path(path)
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:
@@ -115,6 +121,8 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     """
     from convscope.formats.onnx_writer import write_network
 
+    if not isinstance(net, Network):
+        raise DtypeError(f"save: the network must be a convscope Network; got {type(net).__name__}.")
     model = write_network(net)
-    with atomic_path(path) as temporary:
+    with atomic_path(_path("save", path)) as temporary:
         temporary.write_bytes(model.SerializeToString())

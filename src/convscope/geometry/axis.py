@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from convscope.errors import InvalidValue
 from convscope.geometry.fits import Fit, nearest_fits
-from convscope.geometry.padding import Padding, kernel_span, resolve_padding
+from convscope.geometry.padding import Padding, kernel_span, resolve_padding, whole
 from convscope.geometry.size import (
     conv_formula,
     conv_output_size,
@@ -189,7 +190,16 @@ def conv_geometry(
     [(0, 5), (2, 7), (4, 9), (6, 11)]
     """
     if transposed:
+        if ceil_mode:
+            raise InvalidValue(
+                "geometry: ceil_mode must be off for a transposed convolution: nothing is rounded."
+            )
         return _transposed(size, kernel, stride, padding, dilation, output_padding)
+    if whole("output_padding", output_padding, 0):
+        raise InvalidValue(
+            "geometry: output_padding must be 0 unless the convolution is transposed; "
+            f"got output_padding={output_padding}."
+        )
     output = conv_output_size(
         size, kernel, stride=stride, padding=padding, dilation=dilation, exact=exact, ceil_mode=ceil_mode
     )

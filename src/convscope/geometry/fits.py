@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -56,8 +57,11 @@ def nearest_fits(
 
 
 def _strides(room: int, stride: int, pads: tuple[int, int], kernel: int) -> Iterator[Fit]:
-    smaller = next((s for s in range(stride - 1, 0, -1) if room >= 0 and room % s == 0), None)
-    larger = next((s for s in range(stride + 1, room + 1) if room % s == 0), None)
+    """Strides that divide the room; each below its root has a partner above."""
+    low = [s for s in range(1, math.isqrt(max(room, 0)) + 1) if room % s == 0]
+    divisors = {*low, *(room // s for s in low)}
+    smaller = max((s for s in divisors if s < stride), default=None)
+    larger = min((s for s in divisors if s > stride), default=None)
     for found in (smaller, larger):
         if found:
             yield Fit(found, pads, kernel, room // found + 1, f"stride {found}")
@@ -79,8 +83,10 @@ def _kernels(padded: int, stride: int, pads: tuple[int, int], kernel: int, dilat
     def fits(k: int) -> bool:
         return (padded - kernel_span(k, dilation)) % stride == 0
 
-    smaller = next((k for k in range(min(kernel - 1, largest), 0, -1) if fits(k)), None)
-    larger = next((k for k in range(kernel + 1, largest + 1) if fits(k)), None)
+    # what is left over repeats with the stride, so it is enough to look that far
+    below, above = min(kernel - 1, largest), kernel + 1
+    smaller = next((k for k in range(below, max(0, below - stride), -1) if fits(k)), None)
+    larger = next((k for k in range(above, min(largest, kernel + stride) + 1) if fits(k)), None)
     for found in (smaller, larger):
         if found:
             outputs = (padded - kernel_span(found, dilation)) // stride + 1

@@ -34,8 +34,8 @@ def as_vector(who: str, name: str, value: Any, length: int, dtype: np.dtype[Any]
 
 def pair(who: str, name: str, value: Any, least: int = 1) -> tuple[int, int]:
     """Take an int or a pair of ints, (height, width)."""
-    items = (value, value) if isinstance(value, int | np.integer) else tuple(value)
-    if len(items) != 2 or not all(isinstance(v, int | np.integer) and v >= least for v in items):
+    items = _both(value)
+    if len(items) != 2 or not all(_is_whole(v) and v >= least for v in items):
         raise InvalidValue(
             f"{who}: {name} must be an int of at least {least} or a pair of them; got {value!r}."
         )
@@ -52,13 +52,22 @@ def paddings(who: str, value: Any) -> Padding:
                 f"{who}: padding must be 'same', 'same_lower', 'valid' or numbers; got {value!r}."
             )
         return value
-    items = (value, value) if isinstance(value, int | np.integer) else tuple(value)
+    items = _both(value)
     if len(items) != 2:
         raise InvalidValue(
             f"{who}: padding must be an int, (height, width) or ((top, bottom), (left, right)); "
             f"got {value!r}."
         )
     return pair(who, "padding", items[0], 0), pair(who, "padding", items[1], 0)
+
+
+def _both(value: Any) -> tuple[Any, ...]:
+    """Give one setting for both axes, or the several it is."""
+    return tuple(value) if isinstance(value, tuple | list | np.ndarray) else (value, value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def windows(

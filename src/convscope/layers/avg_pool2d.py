@@ -7,6 +7,7 @@ from typing import Any
 from convscope import ops
 from convscope.layers.base import Array, Context, ParameterGradients, check_rule
 from convscope.layers.pool2d import Pool2d
+from convscope.ops.settings import flag
 
 __all__ = ["AvgPool2d"]
 
@@ -39,7 +40,7 @@ class AvgPool2d(Pool2d):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__(kernel_size, stride, padding, 1, ceil_mode)
-        self.count_include_pad = bool(count_include_pad)
+        self.count_include_pad = flag(self.kind, "count_include_pad", count_include_pad)
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the means; the cache is the input's shape."""

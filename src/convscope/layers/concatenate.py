@@ -9,6 +9,7 @@ import numpy as np
 from convscope import ops
 from convscope.errors import InvalidValue
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
+from convscope.ops.arguments import whole
 
 __all__ = ["Concatenate"]
 
@@ -28,7 +29,7 @@ class Concatenate(Layer):
 
     def __init__(self, axis: int = 1) -> None:
         super().__init__()
-        self.axis = int(axis)
+        self.axis = whole(self.kind, "axis", axis, -64)
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give all inputs as one array; the cache is their sizes along the axis."""

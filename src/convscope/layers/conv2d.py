@@ -8,6 +8,7 @@ from convscope import geometry, ops
 from convscope.errors import InvalidValue
 from convscope.layers.arguments import as_parameter, as_vector, need_4d, paddings, pair, windows
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, Window, check_rule
+from convscope.ops.arguments import whole
 
 __all__ = ["Conv2d"]
 
@@ -49,7 +50,8 @@ class Conv2d(Layer):
             raise InvalidValue(
                 f"{self.kind}: weight must have shape (C_out, C_in/groups, kH, kW); got {weight.shape}."
             )
-        if groups < 1 or weight.shape[0] % groups:
+        groups = whole(self.kind, "groups", groups, 1)
+        if weight.shape[0] % groups:
             raise InvalidValue(
                 f"{self.kind}: groups must divide the number of filters; "
                 f"got groups={groups}, weight.shape={weight.shape}."
@@ -61,7 +63,7 @@ class Conv2d(Layer):
         self.stride = pair(self.kind, "stride", stride)
         self.padding = paddings(self.kind, padding)
         self.dilation = pair(self.kind, "dilation", dilation)
-        self.groups = int(groups)
+        self.groups = groups
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the feature maps; the cache is the input."""

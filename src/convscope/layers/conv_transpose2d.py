@@ -11,6 +11,7 @@ from convscope.geometry import Reach
 from convscope.geometry.size import transpose_padding
 from convscope.layers.arguments import as_parameter, as_vector, need_4d, paddings, pair
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
+from convscope.ops.arguments import whole
 
 __all__ = ["ConvTranspose2d"]
 
@@ -54,13 +55,14 @@ class ConvTranspose2d(Layer):
             raise InvalidValue(
                 f"{self.kind}: weight must have shape (C_in, C_out/groups, kH, kW); got {weight.shape}."
             )
-        if groups < 1 or weight.shape[0] % groups:
+        groups = whole(self.kind, "groups", groups, 1)
+        if weight.shape[0] % groups:
             raise InvalidValue(
                 f"{self.kind}: groups must divide the input channels; "
                 f"got groups={groups}, weight.shape={weight.shape}."
             )
         self.parameters["weight"] = weight
-        self.out_channels = weight.shape[1] * int(groups)
+        self.out_channels = weight.shape[1] * groups
         if bias is not None:
             self.parameters["bias"] = as_vector(self.kind, "bias", bias, self.out_channels, weight.dtype)
         self.kernel_size = (weight.shape[2], weight.shape[3])
@@ -68,7 +70,7 @@ class ConvTranspose2d(Layer):
         self.padding = paddings(self.kind, padding)
         self.output_padding = pair(self.kind, "output_padding", output_padding, 0)
         self.dilation = pair(self.kind, "dilation", dilation)
-        self.groups = int(groups)
+        self.groups = groups
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the larger map; the cache is the input."""

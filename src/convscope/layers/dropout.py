@@ -7,6 +7,7 @@ from typing import Any
 from convscope import ops
 from convscope.errors import InvalidValue
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, check_rule
+from convscope.ops.settings import number
 
 __all__ = ["Dropout"]
 
@@ -33,9 +34,9 @@ class Dropout(Layer):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        if not 0 <= p < 1:
+        self.p = number("Dropout", "p", p)
+        if not 0 <= self.p < 1:
             raise InvalidValue(f"Dropout: p must be at least 0 and below 1; got {p}.")
-        self.p = float(p)
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give what remains; the cache is the mask, or None where nothing was dropped."""

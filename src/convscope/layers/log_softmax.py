@@ -8,6 +8,7 @@ from convscope import ops
 from convscope.errors import InvalidValue
 from convscope.layers.base import Array, Shape
 from convscope.layers.elementwise import Elementwise
+from convscope.ops.arguments import whole
 
 __all__ = ["LogSoftmax"]
 
@@ -27,7 +28,7 @@ class LogSoftmax(Elementwise):
 
     def __init__(self, axis: int = 1) -> None:
         super().__init__()
-        self.axis = int(axis)
+        self.axis = whole(self.kind, "axis", axis, -64)
 
     def apply(self, x: Array) -> Array:
         """Give the logarithms of the probabilities."""

@@ -7,6 +7,7 @@ from typing import Any
 from convscope import geometry
 from convscope.layers.arguments import need_4d, paddings, pair, windows
 from convscope.layers.base import Layer, Shape, Window
+from convscope.ops.settings import flag
 
 __all__ = ["Pool2d"]
 
@@ -27,7 +28,7 @@ class Pool2d(Layer):
         self.stride = self.kernel_size if stride is None else pair(self.kind, "stride", stride)
         self.padding = paddings(self.kind, padding)
         self.dilation = pair(self.kind, "dilation", dilation)
-        self.ceil_mode = bool(ceil_mode)
+        self.ceil_mode = flag(self.kind, "ceil_mode", ceil_mode)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         """(N, C, H, W) to (N, C, rows of windows, columns of windows)."""

@@ -7,6 +7,7 @@ from typing import Any
 from convscope import ops
 from convscope.errors import InvalidValue
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
+from convscope.ops.arguments import whole
 
 __all__ = ["Softmax"]
 
@@ -25,7 +26,7 @@ class Softmax(Layer):
 
     def __init__(self, axis: int = 1) -> None:
         super().__init__()
-        self.axis = int(axis)
+        self.axis = whole(self.kind, "axis", axis, -64)
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the probabilities, which are the cache too."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from convscope import layers
-from convscope.errors import ConvscopeError, FileError, InvalidValue, UnknownName, nearest_names
+from convscope.errors import ConvscopeError, DtypeError, FileError, InvalidValue, UnknownName, nearest_names
 from convscope.layers import Layer
 from convscope.models.alexnet import alexnet, zfnet
 from convscope.models.builder import Builder
@@ -107,6 +107,8 @@ def build(
     >>> build("small_resnet:width=4", input_shape=(3, 16, 16))
     Network(small_resnet: 3x16x16, 34 nodes, 5,100 parameters)
     """
+    if not isinstance(text, str):
+        raise DtypeError(f"models: a network must be named by a text; got {type(text).__name__}.")
     name, _, rest = text.partition(":")
     if name not in NETWORKS:
         raise UnknownName(f"models: there is no network {name!r}; {nearest_names(name, NETWORKS)}.")
@@ -187,6 +189,8 @@ def from_description(
     >>> list(net.nodes), net.shapes()["fc1"]
     (['first', 'relu1', 'add1', 'pool1', 'flatten1', 'fc1'], (1, 3))
     """
+    if not isinstance(description, Mapping):
+        raise DtypeError(f"a network's file: it must be a table; got {type(description).__name__}.")
     _check_names(description, _KEYS, "a network's file")
     name, items = description.get("name", ""), description.get("layers")
     if not isinstance(items, list) or not items or not isinstance(name, str):

@@ -16,6 +16,7 @@ from convscope.errors import DtypeError, InvalidValue
 from convscope.geometry import pool_output_size, resolve_padding
 from convscope.ops.algorithms import obstacle
 from convscope.ops.memory import Array
+from convscope.ops.settings import flag, word
 
 __all__ = [
     "ALGORITHMS",
@@ -30,6 +31,7 @@ __all__ = [
     "check_pixels",
     "check_pool_windows",
     "check_same_shape",
+    "given",
     "image_shape",
     "pair",
     "place_kernel",
@@ -42,6 +44,7 @@ Pads = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str
 ALGORITHMS = ("auto", "direct", "winograd")
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _AXES = ("height", "width")
+_MOST = 2**63 - 1  # what a core can count to
 
 
 class Places(NamedTuple):
@@ -54,8 +57,13 @@ class Places(NamedTuple):
     output: tuple[int, int]
 
 
-def check_arrays(op: str, **arrays: Array | None) -> None:
-    """Refuse anything but NumPy arrays of one dtype, float32 or float64; None is passed over.
+def given(**arrays: Array | None) -> dict[str, Array]:
+    """Leave out what is None: arrays that need not be given."""
+    return {name: array for name, array in arrays.items() if array is not None}
+
+
+def check_arrays(op: str, **arrays: Array) -> None:
+    """Refuse anything but NumPy arrays of one dtype, float32 or float64.
 
     Raises
     ------
@@ -63,8 +71,6 @@ def check_arrays(op: str, **arrays: Array | None) -> None:
     """
     first = ""
     for name, array in arrays.items():
-        if array is None:
-            continue
         if not isinstance(array, np.ndarray):
             raise DtypeError(f"{op}: {name} must be a NumPy array; got {type(array).__name__}.")
         if array.dtype not in _FLOATS:
@@ -158,8 +164,7 @@ def check_algorithm(
     groups: int,
 ) -> None:
     """Refuse an unknown algorithm, or one that cannot compute this."""
-    if algorithm not in ALGORITHMS:
-        raise InvalidValue(f"{op}: algorithm must be one of {', '.join(ALGORITHMS)}; got {algorithm!r}.")
+    word(op, "algorithm", algorithm, ALGORITHMS)
     if algorithm == "winograd":
         why_not = obstacle(kernel, stride, dilation, groups)
         if why_not is not None:
@@ -178,6 +183,8 @@ def whole(op: str, name: str, value: object, least: int) -> int:
         raise DtypeError(f"{op}: {name} must be a whole number; got {value!r}.") from None
     if number < least:
         raise InvalidValue(f"{op}: {name} must be at least {least}; got {name}={number}.")
+    if number > _MOST:
+        raise InvalidValue(f"{op}: {name} must be less than 2**63; got {name}={number}.")
     return number
 
 
@@ -217,7 +224,7 @@ def place_kernel(
     InvalidValue
         If the kernel is larger than the padded image.
     """
-    settings = (op, image, kernel_size, stride, padding, dilation, ceil_mode)
+    settings = (op, image, kernel_size, stride, padding, dilation, flag(op, "ceil_mode", ceil_mode))
     return _placed_before(*settings) if _plain(settings[2:6]) else _place_kernel(*settings)
 
 
@@ -250,7 +257,7 @@ def _place_kernel(
     for axis in (0, 1):
         settings = (kernel[axis], strides[axis], paddings[axis], dilations[axis])
         try:
-            found.append(_place_axis(image[axis], *settings, bool(ceil_mode)))
+            found.append(_place_axis(image[axis], *settings, ceil_mode))
         except InvalidValue as error:
             message = str(error).removeprefix("geometry: ")
             raise InvalidValue(f"{op}: along the {_AXES[axis]}, {message}") from None

@@ -15,6 +15,7 @@ from convscope.ops.arguments import (
     check_ndim,
     check_out,
     check_same_shape,
+    given,
     image_shape,
     pair,
     place_kernel,
@@ -154,7 +155,7 @@ got in_channels=3, groups=1, weight.shape=(16, 1, 5, 5).
     >>> f"{unshared:,} instead of {shared:,}"
     '105,705,600 instead of 34,944'
     """
-    check_arrays("conv2d", x=x, weight=weight, bias=bias)
+    check_arrays("conv2d", x=x, weight=weight, **given(bias=bias))
     check_ndim("conv2d", "x", x, "N, C, H, W")
     places = place("conv2d", x.shape, weight, stride, padding, dilation, groups)
     check_length("conv2d", "bias", bias, weight.shape[0], "filter")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from convscope.errors import InvalidValue
-from convscope.ops.arguments import check_arrays, check_length, check_ndim, check_out, check_same_shape
+from convscope.ops.arguments import check_arrays, check_length, check_ndim, check_out, check_same_shape, given
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
 
@@ -41,7 +41,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None, *, out: Array | N
     array([[11.5,  2. ]])
     """
     op = "linear"
-    check_arrays(op, x=x, weight=weight, bias=bias)
+    check_arrays(op, x=x, weight=weight, **given(bias=bias))
     check_ndim(op, "x", x, "N, F")
     check_ndim(op, "weight", weight, "O, F")
     if x.shape[1] != weight.shape[1]:

@@ -52,7 +52,7 @@ def local_response_norm(
     """
     op = "local_response_norm"
     check_arrays(op, x=x)
-    return cast(Array, get(op)(x, _checked(op, x, size), **_settings(op, alpha, beta, k)))
+    return cast(Array, get(op)(x, **_settings(op, x, size, alpha, beta, k)))
 
 
 def local_response_norm_grad(
@@ -76,17 +76,17 @@ def local_response_norm_grad(
     op = "local_response_norm_grad"
     check_arrays(op, grad=grad, x=x)
     check_same_shape(op, "grad", grad, x.shape, "x")
-    return cast(Array, get(op)(grad, x, _checked(op, x, size), **_settings(op, alpha, beta, k)))
+    return cast(Array, get(op)(grad, x, **_settings(op, x, size, alpha, beta, k)))
 
 
-def _checked(op: str, x: Array, size: int) -> int:
+def _settings(op: str, x: Array, size: int, alpha: float, beta: float, k: float) -> dict[str, int | float]:
+    """Check the settings; beyond twice the channels a neighbourhood has nothing to add but its share."""
     check_ndim(op, "x", x, "N, C" if x.ndim == 2 else "N, C, H, W")
-    return whole(op, "size", size, 1)
-
-
-def _settings(op: str, alpha: float, beta: float, k: float) -> dict[str, float]:
+    size = whole(op, "size", size, 1)
+    near = min(size, 2 * x.shape[1])
     return {
-        "alpha": number(op, "alpha", alpha, least=0),
+        "size": near,
+        "alpha": number(op, "alpha", alpha, least=0) * (near / size),
         "beta": number(op, "beta", beta),
         "k": number(op, "k", k, above=0),
     }

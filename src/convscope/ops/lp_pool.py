@@ -154,7 +154,7 @@ def _settings(
         stride=kernel_size if stride is None else stride,
         padding=padding,
         dilation=dilation,
-        ceil_mode=bool(ceil_mode),
+        ceil_mode=ceil_mode,
     )
     settings = {
         "p": number(op, "p", p, above=0),

@@ -11,8 +11,8 @@ __all__ = ["Array", "empty_channels_last", "empty_result", "give", "own", "silen
 
 Array = npt.NDArray[Any]
 
-# Not-a-number and infinity pass through the ops of both cores without a warning.
-silent = np.errstate(invalid="ignore", over="ignore", divide="ignore")
+# Not-a-number, infinity and numbers too small for a float pass through the ops of both cores silently.
+silent = np.errstate(all="ignore")
 
 
 def empty_channels_last(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:

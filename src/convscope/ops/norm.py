@@ -8,6 +8,7 @@ from convscope.errors import InvalidValue
 from convscope.ops.arguments import check_arrays, check_length, check_ndim, check_out, check_same_shape
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
+from convscope.ops.settings import flag
 
 __all__ = ["batch_norm", "batch_norm_grad", "batch_norm_train"]
 
@@ -109,7 +110,9 @@ def batch_norm_train(
         check_out(op, out, x.shape, x.dtype, residual)
     return cast(
         tuple[Array, Array, Array],
-        get(op)(x, weight, bias, eps=float(eps), residual=residual, rectify=bool(rectify), out=out),
+        get(op)(
+            x, weight, bias, eps=float(eps), residual=residual, rectify=flag(op, "rectify", rectify), out=out
+        ),
     )
 
 
@@ -172,7 +175,7 @@ def batch_norm_grad(
         check_arrays(op, x=x, rectified=rectified)
         check_same_shape(op, "rectified", rectified, x.shape, "x")
         check_out(op, out, x.shape, x.dtype, rectified)
-    settings = {"eps": float(eps), "training": bool(training), "rectified": rectified}
+    settings = {"eps": float(eps), "training": flag(op, "training", training), "rectified": rectified}
     return cast(tuple[Array, Array, Array], get(op)(grad, x, weight, mean, var, **settings, out=out))
 
 

@@ -18,6 +18,7 @@ from convscope.ops.arguments import (
     check_ndim,
     check_out,
     check_same_shape,
+    given,
     pair,
     whole,
 )
@@ -74,7 +75,7 @@ class PackedConv2d:
         activation: Activation = None,
         algorithm: str = "auto",
     ) -> None:
-        check_arrays("PackedConv2d", weight=weight, bias=bias)
+        check_arrays("PackedConv2d", weight=weight, **given(bias=bias))
         check_ndim("PackedConv2d", "weight", weight, "C_out, C_in/groups, kH, kW")
         check_length("PackedConv2d", "bias", bias, weight.shape[0], "filter")
         self.groups = whole("PackedConv2d", "groups", groups, 1)

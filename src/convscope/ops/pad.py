@@ -8,7 +8,7 @@ from convscope.errors import InvalidValue
 from convscope.ops.arguments import check_arrays, check_ndim, pair
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
-from convscope.ops.settings import number
+from convscope.ops.settings import number, word
 
 __all__ = ["PAD_MODES", "pad2d", "pad2d_grad", "pad_widths"]
 
@@ -93,9 +93,7 @@ def pad2d_grad(grad: Array, padding: object, *, mode: str = "constant") -> Array
 def pad_mode(op: str, mode: object) -> str:
     """Give the mode by the one name used here."""
     name = _ALSO.get(mode, mode) if isinstance(mode, str) else mode
-    if name not in PAD_MODES:
-        raise InvalidValue(f"{op}: mode must be one of {', '.join(PAD_MODES)}; got {mode!r}.")
-    return str(name)
+    return word(op, "mode", name, PAD_MODES)
 
 
 def pad_widths(op: str, padding: object) -> Widths:

@@ -16,11 +16,13 @@ from convscope.ops.arguments import (
     check_out,
     check_pool_windows,
     check_same_shape,
+    given,
     image_shape,
     place_kernel,
 )
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
+from convscope.ops.settings import flag
 
 __all__ = [
     "avg_pool2d",
@@ -126,7 +128,7 @@ def max_pool2d(
             padding=places.padding,
             dilation=places.dilation,
             ceil_mode=bool(ceil_mode),
-            return_indices=bool(return_indices),
+            return_indices=flag(op, "return_indices", return_indices),
             out=out,
             out_indices=out_indices,
         ),
@@ -176,7 +178,7 @@ def max_pool2d_grad(
            [5., 0.]])
     """
     op = "max_pool2d_grad"
-    check_arrays(op, grad=grad, rectified=rectified)
+    check_arrays(op, grad=grad, **given(rectified=rectified))
     check_ndim(op, "grad", grad, "N, C, oH, oW")
     shape = image_shape(op, "input_shape", input_shape)
     if not isinstance(indices, np.ndarray) or indices.dtype != np.int32:
@@ -241,7 +243,7 @@ def avg_pool2d(
             stride=places.stride,
             padding=places.padding,
             ceil_mode=bool(ceil_mode),
-            count_include_pad=bool(count_include_pad),
+            count_include_pad=flag(op, "count_include_pad", count_include_pad),
             out=out,
         ),
     )
@@ -294,7 +296,7 @@ def avg_pool2d_grad(
             stride=places.stride,
             padding=places.padding,
             ceil_mode=bool(ceil_mode),
-            count_include_pad=bool(count_include_pad),
+            count_include_pad=flag(op, "count_include_pad", count_include_pad),
             out=out,
         ),
     )

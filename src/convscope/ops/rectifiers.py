@@ -208,10 +208,7 @@ def clip(
     >>> clip(np.array([-2.0, 3.0, 9.0]), 0, 6)
     array([0., 3., 6.])
     """
-    check_arrays("clip", x=x)
-    check_out("clip", out, x.shape, x.dtype, x, in_place=True)
-    low, high = _limits("clip", low, high)
-    return cast(Array, get("clip")(x, low=low, high=high, out=out))
+    return _clip("clip", x, low, high, out)
 
 
 def clip_grad(
@@ -232,10 +229,7 @@ def clip_grad(
     >>> clip_grad(np.array([5.0, 5.0, 5.0]), np.array([0.0, 3.0, 9.0]), 0, 6)
     array([0., 5., 0.])
     """
-    check_pair("clip_grad", grad, x)
-    check_out("clip_grad", out, x.shape, x.dtype, grad, x, in_place=True)
-    low, high = _limits("clip_grad", low, high)
-    return cast(Array, get("clip_grad")(grad, x, low=low, high=high, out=out))
+    return _clip_grad("clip_grad", grad, x, low, high, out)
 
 
 def relu6(x: Array) -> Array:
@@ -251,7 +245,7 @@ def relu6(x: Array) -> Array:
     >>> relu6(np.array([-2.0, 3.0, 9.0]))
     array([0., 3., 6.])
     """
-    return clip(x, 0.0, 6.0)
+    return _clip("relu6", x, 0.0, 6.0, None)
 
 
 def relu6_grad(grad: Array, x: Array) -> Array:
@@ -263,13 +257,27 @@ def relu6_grad(grad: Array, x: Array) -> Array:
     >>> relu6_grad(np.array([5.0, 5.0]), np.array([3.0, 9.0]))
     array([5., 0.])
     """
-    return clip_grad(grad, x, 0.0, 6.0)
+    return _clip_grad("relu6_grad", grad, x, 0.0, 6.0, None)
 
 
 def check_pair(op: str, grad: Array, x: Array) -> None:
     """Refuse a gradient and a value that do not go together."""
     check_arrays(op, grad=grad, x=x)
     check_same_shape(op, "grad", grad, x.shape, "x")
+
+
+def _clip(op: str, x: Array, low: float, high: float, out: Array | None) -> Array:
+    check_arrays(op, x=x)
+    check_out(op, out, x.shape, x.dtype, x, in_place=True)
+    low, high = _limits(op, low, high)
+    return cast(Array, get("clip")(x, low=low, high=high, out=out))
+
+
+def _clip_grad(op: str, grad: Array, x: Array, low: float, high: float, out: Array | None) -> Array:
+    check_pair(op, grad, x)
+    check_out(op, out, x.shape, x.dtype, grad, x, in_place=True)
+    low, high = _limits(op, low, high)
+    return cast(Array, get("clip_grad")(grad, x, low=low, high=high, out=out))
 
 
 def _check_slopes(op: str, x: Array, weight: Array) -> None:

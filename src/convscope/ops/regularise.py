@@ -11,6 +11,7 @@ from convscope.errors import DtypeError, InvalidValue
 from convscope.ops.arguments import check_arrays, check_out, check_same_shape
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
+from convscope.ops.settings import number
 from convscope.randomness import Randomness
 
 __all__ = ["dropout", "dropout_grad", "dropout_mask"]
@@ -37,8 +38,7 @@ def dropout_mask(shape: tuple[int, ...], p: float, random: Randomness, key: str)
     >>> round(float(mask.mean()), 2)
     0.75
     """
-    _check_p("dropout_mask", p)
-    return random.uniform(key, shape) >= p
+    return random.uniform(key, shape) >= _probability("dropout_mask", p)
 
 
 def dropout(x: Array, p: float, mask: npt.NDArray[np.bool_], *, out: Array | None = None) -> Array:
@@ -63,9 +63,9 @@ def dropout(x: Array, p: float, mask: npt.NDArray[np.bool_], *, out: Array | Non
     >>> dropout(np.array([1.0, 2.0]), 0.5, np.array([True, False]))
     array([2., 0.])
     """
-    _check("dropout", "x", x, p, mask)
+    p = _checked("dropout", "x", x, p, mask)
     check_out("dropout", out, x.shape, x.dtype, x)
-    return cast(Array, get("dropout")(x, float(p), mask, out=out))
+    return cast(Array, get("dropout")(x, p, mask, out=out))
 
 
 def dropout_grad(grad: Array, p: float, mask: npt.NDArray[np.bool_], *, out: Array | None = None) -> Array:
@@ -77,19 +77,22 @@ def dropout_grad(grad: Array, p: float, mask: npt.NDArray[np.bool_], *, out: Arr
     >>> dropout_grad(np.array([1.0, 1.0]), 0.5, np.array([True, False]))
     array([2., 0.])
     """
-    _check("dropout_grad", "grad", grad, p, mask)
+    p = _checked("dropout_grad", "grad", grad, p, mask)
     check_out("dropout_grad", out, grad.shape, grad.dtype, grad)
-    return cast(Array, get("dropout_grad")(grad, float(p), mask, out=out))
+    return cast(Array, get("dropout_grad")(grad, p, mask, out=out))
 
 
-def _check(op: str, name: str, x: Array, p: float, mask: npt.NDArray[np.bool_]) -> None:
-    _check_p(op, p)
+def _checked(op: str, name: str, x: Array, p: float, mask: npt.NDArray[np.bool_]) -> float:
+    """Refuse arrays that do not go together; give `p`."""
     check_arrays(op, **{name: x})
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
         raise DtypeError(f"{op}: mask must be an array of bool; got {getattr(mask, 'dtype', type(mask))}.")
     check_same_shape(op, "mask", mask, x.shape, name)
+    return _probability(op, p)
 
 
-def _check_p(op: str, p: float) -> None:
-    if not 0 <= p < 1:
+def _probability(op: str, p: object) -> float:
+    value = number(op, "p", p)
+    if not 0 <= value < 1:
         raise InvalidValue(f"{op}: p must be at least 0 and less than 1; got p={p}.")
+    return value

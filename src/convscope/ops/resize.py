@@ -9,7 +9,7 @@ from convscope.errors import InvalidValue
 from convscope.ops.arguments import check_arrays, check_ndim, image_shape, pair
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
-from convscope.ops.settings import number
+from convscope.ops.settings import number, word
 from convscope.ops.taps import Taps, resize_taps
 
 __all__ = ["COORDINATES", "RESIZE_MODES", "ROUNDINGS", "resize2d", "resize2d_grad", "resized_size"]
@@ -179,5 +179,4 @@ def check_words(op: str, mode: str, coordinates: str, rounding: str) -> None:
         ("coordinates", coordinates, COORDINATES),
         ("rounding", rounding, ROUNDINGS),
     ):
-        if value not in known:
-            raise InvalidValue(f"{op}: {name} must be one of {', '.join(known)}; got {value!r}.")
+        word(op, name, value, known)

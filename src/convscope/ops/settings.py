@@ -1,4 +1,4 @@
-"""Checking settings that are real numbers."""
+"""Checking settings that are real numbers, words, or yes and no."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from convscope.errors import DtypeError, InvalidValue
 
-__all__ = ["number"]
+__all__ = ["flag", "number", "word"]
 
 
 def number(
@@ -35,3 +35,27 @@ def number(
     if least is not None and not result >= least:
         raise InvalidValue(f"{op}: {name} must be at least {least:g}; got {name}={result:g}.")
     return result
+
+
+def word(op: str, name: str, value: object, known: tuple[str, ...]) -> str:
+    """Give `value` if it is one of the `known` words.
+
+    Raises
+    ------
+    InvalidValue
+    """
+    if not isinstance(value, str) or value not in known:
+        raise InvalidValue(f"{op}: {name} must be one of {', '.join(known)}; got {value!r}.")
+    return value
+
+
+def flag(op: str, name: str, value: object) -> bool:
+    """Give `value` as True or False, which 1 and 0 may stand for; a word such as "no" is neither.
+
+    Raises
+    ------
+    DtypeError
+    """
+    if isinstance(value, bool | np.bool_ | int | np.integer) and value in (0, 1):
+        return bool(value)
+    raise DtypeError(f"{op}: {name} must be True or False; got {value!r}.")

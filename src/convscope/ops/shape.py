@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import numpy as np
 
-from convscope.errors import InvalidValue
+from convscope.errors import DtypeError, InvalidValue
 from convscope.ops.activation import axis_of
 from convscope.ops.arguments import check_arrays, check_ndim, check_out, check_same_shape, image_shape, whole
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
+from convscope.ops.settings import flag
 
 __all__ = ["add", "concatenate", "concatenate_grad", "flatten", "flatten_grad"]
 
@@ -39,7 +40,7 @@ def add(*xs: Array, rectify: bool = False, out: Array | None = None) -> Array:
         check_same_shape("add", f"input {index}", x, xs[0].shape, "input 0")
     check_out("add", out, xs[0].shape, xs[0].dtype, xs[0], in_place=True)
     check_out("add", out, xs[0].shape, xs[0].dtype, *xs[1:])
-    return cast(Array, get("add")(*xs, rectify=bool(rectify), out=out))
+    return cast(Array, get("add")(*xs, rectify=flag("add", "rectify", rectify), out=out))
 
 
 def concatenate(xs: Sequence[Array], axis: int = 1, *, out: Array | None = None) -> Array:
@@ -58,7 +59,7 @@ def concatenate(xs: Sequence[Array], axis: int = 1, *, out: Array | None = None)
     >>> concatenate([np.zeros((1, 2, 4, 4)), np.ones((1, 3, 4, 4))]).shape
     (1, 5, 4, 4)
     """
-    xs = tuple(xs)
+    xs = _several("concatenate", "xs", xs, "arrays")
     _check_several("concatenate", xs)
     axis = axis_of("concatenate", xs[0], axis)
     for index, x in enumerate(xs):
@@ -82,7 +83,7 @@ def concatenate_grad(grad: Array, sizes: Sequence[int], axis: int = 1) -> list[A
     op = "concatenate_grad"
     check_arrays(op, grad=grad)
     axis = axis_of(op, grad, axis)
-    parts = tuple(whole(op, "sizes", size, 1) for size in sizes)
+    parts = tuple(whole(op, "sizes", size, 1) for size in _several(op, "sizes", sizes, "whole numbers"))
     if sum(parts) != grad.shape[axis]:
         raise InvalidValue(
             f"{op}: sizes must sum to the length of axis {axis}; got sizes={parts}, grad.shape={grad.shape}."
@@ -124,11 +125,25 @@ def flatten_grad(grad: Array, shape: tuple[int, ...], *, out: Array | None = Non
     op = "flatten_grad"
     check_arrays(op, grad=grad)
     check_ndim(op, "grad", grad, "N, F")
-    whole_shape = tuple(shape) if len(shape) == 2 else image_shape(op, "shape", shape)
+    whole_shape = _flattened(op, shape)
     flat = (whole_shape[0], int(np.prod(whole_shape[1:])))
     check_same_shape(op, "grad", grad, flat, f"the flattened {whole_shape}")
     check_out(op, out, whole_shape, grad.dtype, grad)
     return cast(Array, get(op)(grad, whole_shape, out=out))
+
+
+def _several(op: str, name: str, values: object, kind: str) -> tuple[Any, ...]:
+    """Give a sequence as a tuple; a single array is none, nor is a word."""
+    if isinstance(values, Iterable) and not isinstance(values, np.ndarray | str):
+        return tuple(values)
+    raise DtypeError(f"{op}: {name} must be a sequence of {kind}; got {type(values).__name__}.")
+
+
+def _flattened(op: str, shape: object) -> tuple[int, ...]:
+    """Give the shape of what was flattened, (N, C, H, W) or (N, F)."""
+    if isinstance(shape, tuple | list) and len(shape) == 2:
+        return whole(op, "shape", shape[0], 0), whole(op, "shape", shape[1], 1)
+    return image_shape(op, "shape", shape)
 
 
 def _check_several(op: str, xs: tuple[Array, ...]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import cast
 
-from convscope.errors import InvalidValue
 from convscope.ops.activation import axis_of
 from convscope.ops.arguments import check_arrays, check_same_shape
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
 from convscope.ops.rectifiers import check_pair
-from convscope.ops.settings import number
+from convscope.ops.settings import number, word
 
 __all__ = [
     "gelu",
@@ -302,6 +301,4 @@ def _differentiate(op: str, grad: Array, x: Array) -> Array:
 
 
 def _tanh_form(op: str, approximate: str) -> bool:
-    if approximate not in ("none", "tanh"):
-        raise InvalidValue(f"{op}: approximate must be 'none' or 'tanh'; got {approximate!r}.")
-    return approximate == "tanh"
+    return word(op, "approximate", approximate, ("none", "tanh")) == "tanh"

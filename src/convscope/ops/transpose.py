@@ -21,6 +21,7 @@ from convscope.ops.arguments import (
     check_ndim,
     check_out,
     check_same_shape,
+    given,
     image_shape,
     pair,
     whole,
@@ -103,7 +104,7 @@ def conv_transpose2d(
     array([[[[ 2., 13., 20., 30.]]]])
     """
     op = "conv_transpose2d"
-    check_arrays(op, x=x, weight=weight, bias=bias)
+    check_arrays(op, x=x, weight=weight, **given(bias=bias))
     check_ndim(op, "x", x, "N, C, H, W")
     groups = _check_channels(op, x.shape[1], weight, groups)
     channels = weight.shape[1] * groups

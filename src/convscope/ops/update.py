@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from convscope.errors import InvalidValue
-from convscope.ops.arguments import check_arrays, check_same_shape
+from convscope.ops.arguments import check_arrays, check_same_shape, given, whole
 from convscope.ops.chooser import get
 from convscope.ops.memory import Array
+from convscope.ops.settings import flag, number
 
 __all__ = ["adam_step", "sgd_step"]
 
@@ -45,7 +46,8 @@ def sgd_step(
     (array([0.775]), array([2.25]))
     """
     _check("sgd_step", weight, grad=grad, velocity=velocity)
-    get("sgd_step")(weight, grad, velocity, rate=rate, momentum=momentum, nesterov=nesterov, decay=decay)
+    settings = _numbers("sgd_step", rate=rate, momentum=momentum, decay=decay)
+    get("sgd_step")(weight, grad, velocity, nesterov=flag("sgd_step", "nesterov", nesterov), **settings)
 
 
 def adam_step(
@@ -90,16 +92,24 @@ def adam_step(
     array([0.9, 1.1])
     """
     _check("adam_step", weight, grad=grad, first=first, second=second)
-    if step < 1:
-        raise InvalidValue(f"adam_step: step must be at least 1; got {step}.")
-    get("adam_step")(
-        weight, grad, first, second,
-        rate=rate, beta1=beta1, beta2=beta2, eps=eps, step=step, decay=decay, shrink=shrink,
-    )  # fmt: skip
+    step = whole("adam_step", "step", step, 1)
+    settings = _numbers("adam_step", rate=rate, beta1=beta1, beta2=beta2, eps=eps, decay=decay, shrink=shrink)
+    get("adam_step")(weight, grad, first, second, step=step, **settings)
 
 
 def _check(op: str, weight: Array, **others: Array | None) -> None:
-    check_arrays(op, weight=weight, **others)
+    check_arrays(op, weight=weight, **given(**others))
     for name, array in others.items():
         if array is not None:
             check_same_shape(op, name, array, weight.shape, "weight")
+            _check_writable(op, name, array)
+    _check_writable(op, "weight", weight)
+
+
+def _check_writable(op: str, name: str, array: Array) -> None:
+    if not array.flags.writeable:
+        raise InvalidValue(f"{op}: {name} must be writable; got a read-only array.")
+
+
+def _numbers(op: str, **settings: float) -> dict[str, float]:
+    return {name: number(op, name, value) for name, value in settings.items()}

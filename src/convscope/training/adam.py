@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from convscope import ops
 from convscope.errors import InvalidValue
+from convscope.training.numbers import check_numbers
 from convscope.training.optimizer import Arrays, Memory
 
 __all__ = ["Adam", "AdamW"]
@@ -128,6 +129,7 @@ class AdamW:
 
 
 def _check(who: str, settings: Adam | AdamW) -> None:
+    check_numbers(settings)
     for name in ("learning_rate", "eps"):
         if not 0 < getattr(settings, name) < math.inf:
             raise InvalidValue(f"{who}: {name} must be above zero; got {getattr(settings, name)}.")

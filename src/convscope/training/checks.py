@@ -5,12 +5,22 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+import numpy as np
+
 from convscope.data import Dataset, Source
 from convscope.errors import DtypeError, InvalidValue
 from convscope.network import Network
 from convscope.training.losses import scores_of
 
-__all__ = ["Labelled", "as_source", "check_batch_size", "check_fits", "check_whole"]
+__all__ = [
+    "Labelled",
+    "as_source",
+    "check_batch_size",
+    "check_fits",
+    "check_labels",
+    "check_network",
+    "check_whole",
+]
 
 Labelled = Source | tuple[Any, Any]
 
@@ -45,6 +55,12 @@ def check_batch_size(batch_size: Any, who: str, images: int | None = None) -> in
     return size
 
 
+def check_network(net: Any, who: str) -> None:
+    """Refuse what is no network."""
+    if not isinstance(net, Network):
+        raise DtypeError(f"{who}: the network must be a convscope Network; got {type(net).__name__}.")
+
+
 def check_fits(net: Network, data: Source, who: str) -> None:
     """Check images and labels against what the network takes and gives."""
     if data.dtype != net.dtype:
@@ -67,4 +83,24 @@ def check_fits(net: Network, data: Source, who: str) -> None:
         raise InvalidValue(
             f"{who}: labels must be from 0 to {classes - 1}, for the network's {classes} classes; "
             f"got {data.y.max()} at index {int(data.y.argmax())}."
+        )
+
+
+def check_labels(data: Source, who: str) -> None:
+    """Refuse one class only, and labels of which most are missing, unless the classes have names.
+
+    Labels need not be there from 0 on without a gap (those of EMNIST's letters begin at 1), but where most
+    are missing a label is broken, or stands for something else than a class.
+    """
+    there = np.unique(data.y)
+    if len(there) < 2:
+        raise InvalidValue(
+            f"{who}: {data.name}: there must be two or more classes; got only images of class "
+            f"{data.classes[there[0]]!r}."
+        )
+    nameless = tuple(data.classes) == tuple(map(str, range(len(data.classes))))
+    if nameless and len(data.classes) > 2 * len(there):
+        raise InvalidValue(
+            f"{who}: {data.name}: labels must count from 0; "
+            f"got {len(there)} different ones up to {there[-1]}, at index {int(data.y.argmax())}."
         )

@@ -125,7 +125,7 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names = tuple(str(name) for name in self.classes_)
         self.history_ = fit(
             self.network_,
-            Dataset(self._images(X), labels.astype(np.int64), names, "X"),
+            Dataset(self._images(X).astype(self.network_.dtype), labels.astype(np.int64), names, "X"),
             epochs=self.epochs,
             batch_size=min(self.batch_size, len(X)),
             optimizer=self._optimizer(),
@@ -136,18 +136,23 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Give the probability of each class, (N, K), in the order of `classes_`."""
+        """Give the probability of each class, (N, K), in the order of `classes_`.
+
+        Computed in float64, so that an image's probabilities do not depend on what else is asked about: a
+        matrix product sums in another order for other rows, which shows in the seventh digit of float32.
+        """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, allow_nd=True, reset=False)
         if X.ndim > 2 and self._image_shape(X.shape[1:]) != self._shape_:
             raise InvalidValue(
                 f"ConvNetClassifier: images must be {self._shape_} as in fit; got {X.shape[1:]}."
             )
-        name, count = scores_of(self.network_, "ConvNetClassifier")
+        network = self.network_.astype("float64")
+        name, count = scores_of(network, "ConvNetClassifier")
         scores = np.empty((len(X), count))
         for start in range(0, len(X), 256):
             rows = slice(start, start + 256)
-            scores[rows] = self.network_.run(self._images(X[rows]), keep=(name,))[name].reshape(-1, count)
+            scores[rows] = network.run(self._images(X[rows]), keep=(name,))[name].reshape(-1, count)
         return ops.softmax(scores)
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -175,9 +180,9 @@ class ConvNetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return shape[0], shape[1], shape[2]
         return (1, shape[0], shape[1]) if len(shape) == 2 else (1, 1, shape[0])
 
-    def _images(self, X: NDArray[np.float64]) -> NDArray[np.float32]:
-        scaled = (X - self._centre_) / self._spread_
-        return scaled.reshape(len(X), *self._shape_).astype(np.float32)
+    def _images(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        scaled: NDArray[np.float64] = (X - self._centre_) / self._spread_
+        return scaled.reshape(len(X), *self._shape_)
 
     def _build(self, count: int, seed: int) -> Network:
         shared: dict[str, Any] = {"input_shape": self._shape_, "num_classes": count, "seed": seed}

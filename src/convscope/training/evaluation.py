@@ -12,7 +12,7 @@ from convscope import ops
 from convscope.data import Loader, Source
 from convscope.network import Network
 from convscope.result import Result
-from convscope.training.checks import Labelled, as_source, check_batch_size, check_fits
+from convscope.training.checks import Labelled, as_source, check_batch_size, check_fits, check_network
 from convscope.training.losses import CrossEntropy, Loss, scores_of
 from convscope.training.threads import loader_threads
 
@@ -81,6 +81,7 @@ def evaluate(net: Network, data: Labelled, *, batch_size: int = 256, loss: Loss 
     True
     """
     source = as_source(data, "evaluate")
+    check_network(net, "evaluate")
     check_batch_size(batch_size, "evaluate")
     check_fits(net, source, "evaluate")
     measure = CrossEntropy() if loss is None else loss

@@ -10,7 +10,14 @@ from convscope.data import Augment, Source
 from convscope.data import split as split_source
 from convscope.errors import DtypeError, InvalidValue
 from convscope.network import Network
-from convscope.training.checks import Labelled, as_source, check_batch_size, check_fits, check_whole
+from convscope.training.checks import (
+    Labelled,
+    as_source,
+    check_batch_size,
+    check_fits,
+    check_network,
+    check_whole,
+)
 from convscope.training.history import BatchRecord, EpochRecord, History
 from convscope.training.loop import Keeper, Loop, Settings, Weights
 from convscope.training.losses import CrossEntropy, Loss, scores_of
@@ -99,6 +106,7 @@ def fit(
     >>> history.epochs[0].validation_accuracy > 0.8
     True
     """
+    check_network(net, "fit")
     check_whole(seed, "seed", "fit", least=0)
     source, held_out = _data(net, data, validation, seed)
     settings = check_settings(
@@ -142,7 +150,24 @@ class _KeepBest(Keeper):
 
 
 def check_settings(settings: Settings, held_out: Source | None) -> Settings:
-    """Refuse settings out of range."""
+    """Refuse settings of the wrong kind or out of range."""
+    _check_kind(
+        "optimizer", settings.optimizer, ("learning_rate", "start", "step"), "an optimiser, as cs.SGD(0.05)"
+    )
+    _check_kind(
+        "loss", settings.loss, ("before_softmax", "__call__"), "a loss, as cs.training.CrossEntropy()"
+    )
+    if settings.schedule is not None:
+        _check_kind(
+            "schedule", settings.schedule, ("__call__",), "a schedule, as cs.training.Cosine(), or None"
+        )
+    if settings.augment is not None:
+        _check_kind(
+            "augment",
+            settings.augment,
+            ("check", "apply"),
+            "an augmentation, as cs.data.Augment(shift=1), or None",
+        )
     epochs = check_whole(settings.epochs, "epochs", "fit")
     if settings.clip_norm is not None and not 0 < settings.clip_norm < float("inf"):
         raise InvalidValue(f"fit: clip_norm must be above zero; got {settings.clip_norm}.")
@@ -152,6 +177,12 @@ def check_settings(settings: Settings, held_out: Source | None) -> Settings:
         if held_out is None:
             raise InvalidValue("fit: patience needs validation data; got validation=None.")
     return replace(settings, epochs=epochs, patience=patience)
+
+
+def _check_kind(name: str, value: object, needed: tuple[str, ...], wanted: str) -> None:
+    """Refuse what cannot do what is needed of it; a class that was not called can do nothing yet."""
+    if isinstance(value, type) or not all(hasattr(value, member) for member in needed):
+        raise DtypeError(f"fit: {name} must be {wanted}; got {value!r}.")
 
 
 def take_classes(net: Network, data: Source) -> None:

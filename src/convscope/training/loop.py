@@ -152,7 +152,7 @@ class Loop:
         DivergedError
             If the loss or a weight is no longer a number; the good weights are back then.
         """
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with np.errstate(all="ignore"):
             while not self.finished:
                 record = self._epoch(keeper, on_batch)
                 if on_epoch is not None:

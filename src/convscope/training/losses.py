@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convscope import ops
 from convscope.errors import InvalidValue
 from convscope.network import scores_of
+from convscope.training.numbers import check_numbers
 
 __all__ = ["CrossEntropy", "Loss", "MeanSquaredError", "Scores", "cross_entropy", "scores_of"]
 
@@ -56,6 +57,7 @@ class CrossEntropy:
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         if not 0 <= self.label_smoothing < 1:
             raise InvalidValue(
                 f"CrossEntropy: label_smoothing must be at least 0 and below 1; got {self.label_smoothing}."

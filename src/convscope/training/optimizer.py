@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from convscope import ops
 from convscope.errors import InvalidValue
+from convscope.training.numbers import check_numbers
 
 __all__ = ["Memory", "Optimizer", "SGD"]
 
@@ -94,6 +95,7 @@ class SGD:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         if not 0 < self.learning_rate < float("inf"):
             raise InvalidValue(f"SGD: learning_rate must be above zero; got {self.learning_rate}.")
         if not 0 <= self.momentum < 1:

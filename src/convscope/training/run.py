@@ -20,18 +20,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from convscope.data import Dataset, Source
+from convscope.data import Dataset, ImageFolder, Loader, Source
 from convscope.data import split as split_source
 from convscope.errors import FileError, InvalidValue
+from convscope.files import check_writable
 from convscope.formats import save
 from convscope.network import ImageInput
-from convscope.training.checks import check_batch_size, check_fits, check_whole
+from convscope.training.checks import check_batch_size, check_fits, check_labels, check_whole
 from convscope.training.fitting import check_settings, history_of, take_classes
 from convscope.training.history import BatchRecord, EpochRecord
 from convscope.training.loop import Keeper, Loop
-from convscope.training.opened import FILES, Run, is_snapshot, load_run, snapshot_path
+from convscope.training.opened import FILES, Run, Snapshots, is_snapshot, load_run, snapshot_path
 from convscope.training.recipe import Recipe
 from convscope.training.state import fingerprint, read_state, restore, write_state
+from convscope.training.threads import loader_threads
 
 __all__ = ["Training", "train"]
 
@@ -116,10 +118,13 @@ class Training(Keeper):
     ) -> None:
         self.folder, self.recipe = Path(folder), recipe.with_place()
         self.resumed = _check_folder(self.folder, self.recipe, resume)
+        _check_place(self.folder)
         whole, self.test = self.recipe.open_data(memory)
         self.net = self.recipe.build(whole)
         self.net.input = _input_of(whole, self.recipe)
         check_fits(self.net, whole, "train")
+        check_labels(whole, "train")
+        self._whole = whole
         self.data, self.held_out = self._parts(whole)
         settings = check_settings(self.recipe.settings(), self.held_out)
         check_batch_size(settings.batch_size, "train", len(self.data))
@@ -137,6 +142,13 @@ class Training(Keeper):
         """Train to the end, and give the run as it lies in the folder."""
         if self.checkpoint_batches is not None:
             check_whole(self.checkpoint_batches, "checkpoint_batches", "train")
+        if not self.checkpoint_seconds >= 0:
+            raise InvalidValue(
+                f"train: checkpoint_seconds must be at least 0; got {self.checkpoint_seconds}."
+            )
+        if not self.resumed:
+            for part in (self._whole, self.test):
+                _read_ahead(part)
         self.folder.mkdir(parents=True, exist_ok=True)
         with _alone(self.folder), self.loop.interrupts:
             _sweep(self.folder)
@@ -192,6 +204,11 @@ class Training(Keeper):
         """Go to where the run on disk is; one that was stopped before its first state begins anew."""
         path = self.folder / FILES.state
         if not path.exists():
+            if any(Snapshots(self.folder / "snapshots")):
+                raise FileError(
+                    f"{self.folder}: the run cannot go on without its {FILES.state}, and what it has come to "
+                    "is not overwritten; choose another folder."
+                )
             self.resumed = False
             return
         story, arrays = read_state(path)
@@ -213,6 +230,13 @@ class Training(Keeper):
         if not self.recipe.validation:
             return whole, None
         return split_source(whole, self.recipe.validation, self.recipe.seed)
+
+
+def _read_ahead(data: Source | None) -> None:
+    """Decode what will be held anyway: an image that cannot be read is said before a file is written."""
+    if isinstance(data, ImageFolder) and data.held:
+        for _ in Loader(data, shuffle=False, threads=loader_threads(data)).epoch(0, reuse=True):
+            pass
 
 
 def _check_folder(folder: Path, recipe: Recipe, resume: bool) -> bool:
@@ -240,6 +264,17 @@ def _check_folder(folder: Path, recipe: Recipe, resume: bool) -> bool:
                 f"{_said(asked.get(key))} now."
             )
     return True
+
+
+def _check_place(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written to."""
+    if folder.exists():
+        check_writable(folder / FILES.recipe)
+        return
+    missing = folder
+    while not missing.parent.exists():
+        missing = missing.parent
+    check_writable(missing)
 
 
 def _said(value: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from convscope.errors import InvalidValue
+from convscope.training.numbers import check_numbers
 
 __all__ = ["Cosine", "OneCycle", "Progress", "Schedule", "Step", "WarmUp"]
 
@@ -58,6 +59,7 @@ class Cosine:
     floor: float = 0.0
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         if not 0 <= self.warmup < math.inf:
             raise InvalidValue(f"Cosine: warmup must be 0 or more epochs; got {self.warmup}.")
         if not 0 <= self.floor <= 1:
@@ -94,6 +96,7 @@ class Step:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         if self.every < 1:
             raise InvalidValue(f"Step: every must be at least 1 epoch; got {self.every}.")
         if not 0 < self.factor < math.inf:
@@ -135,6 +138,7 @@ class OneCycle:
     end: float = 1 / 25e4
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         if not 0 < self.rising < 1:
             raise InvalidValue(f"OneCycle: rising must be between 0 and 1; got {self.rising}.")
         for name in ("start", "end"):
@@ -183,6 +187,7 @@ class WarmUp:
     then: Schedule | None = None
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         if not 0 < self.epochs < math.inf:
             raise InvalidValue(f"WarmUp: epochs must be above 0; got {self.epochs}.")
 
