@@ -84,3 +84,51 @@ def test_generated_noise_level_is_as_stated() -> None:
     drawn = generate("edge", 9, 200, noise_db=20, seed=SEED)
     error = ((drawn.weight - drawn.clean) ** 2).sum((1, 2, 3)) / (drawn.clean**2).sum((1, 2, 3))
     assert error.mean() == pytest.approx(0.01, rel=0.05)
+
+
+def _with_noise(kernel: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    noise = random.normal(size=kernel.shape)
+    return kernel / np.linalg.norm(kernel) + 0.1 * noise / np.linalg.norm(noise)
+
+
+@pytest.mark.parametrize("sigma", [0.8, 1.5, 4.0])
+def test_a_saddle_of_any_width_off_the_middle_is_seen_at_three(sigma: float) -> None:
+    random = np.random.default_rng(SEED)
+    y, x = np.mgrid[1:-2:-1, -1:2]
+    weight = []
+    for _ in range(60):
+        phi, (cx, cy) = random.uniform(0, np.pi), random.uniform(-0.25, 0.25, 2)
+        u = (x - cx) * np.cos(phi) + (y - cy) * np.sin(phi)
+        v = (y - cy) * np.cos(phi) - (x - cx) * np.sin(phi)
+        weight.append(_with_noise(u * v * np.exp(-(u**2 + v**2) / (2 * sigma**2)), random))
+    assert np.mean(judge(np.stack(weight)[:, None]).family == "saddle") >= 0.95
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_random_kernels_without_a_mean_are_noise(size: int) -> None:
+    random = np.random.default_rng(SEED)
+    weight = random.normal(size=(1500, 1, size, size))
+    weight -= weight.mean(axis=(2, 3), keepdims=True)
+    named = ~np.isin(judge(weight).family, ["noise", "mixture"])
+    # as above: the small null of the tests and the sample each have a standard error
+    assert named.mean() <= 0.02 + 2 * (0.005**2 + 0.003**2) ** 0.5
+
+
+def test_two_lines_across_each_other_are_a_mixture() -> None:
+    random = np.random.default_rng(SEED)
+    y, x = np.mgrid[3:-4:-1, -3:4]
+    weight = []
+    for _ in range(40):
+        first = random.uniform(0, np.pi)
+        parts = []
+        for phi in (first, first + random.uniform(0.25, 0.75) * np.pi):
+            u = x * np.cos(phi) + y * np.sin(phi) - random.uniform(-0.25, 0.25)
+            v = y * np.cos(phi) - x * np.sin(phi)
+            part = (1 - u**2) * np.exp(-(u**2) / 2 - v**2 / 8)
+            parts.append(part / np.linalg.norm(part))
+        weight.append(_with_noise(parts[0] + parts[1], random))
+    table = judge(np.stack(weight)[:, None])
+    # two lines a good way apart; near each other or at right angles a single shape may explain them
+    hard = table.columns["explained"] < 0.9
+    assert hard.sum() >= 10
+    assert np.mean(table.family[hard] == "mixture") >= 0.95

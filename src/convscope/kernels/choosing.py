@@ -17,7 +17,7 @@ __all__ = ["LEVEL", "Choice", "choose", "features"]
 # Level at which chance is rejected, for all families together and for two modes.
 LEVEL = 0.012
 # A second mode counts if it explains this much of the energy besides the first family.
-SECOND_MODE = 0.07
+SECOND_MODE = 0.05
 # A family that explains less than this, or no more than this share of random
 # kernels let some family explain, does not name the kernel.
 LEAST, LIKELY = 0.6, 0.2

@@ -13,6 +13,7 @@ __all__ = ["Duplicates", "find_duplicates"]
 ALIKE = 0.9
 _BLOCK = 1024
 _CACHED = 1 << 17  # floats
+_AT_ONCE = 256  # what repeats one of the first filters is not compared with the later ones
 
 
 @dataclass
@@ -102,10 +103,18 @@ def _match(
 def _match_originals(
     found: Duplicates, unit: Array, moved: Array, rows: Array, originals: Array, shift: tuple[int, int]
 ) -> Array:
-    """Match rows with filters of earlier blocks, all at once; give the rows that match none."""
-    if len(originals) == 0:
-        return rows
-    models = np.ascontiguousarray(moved[originals].T)
+    """Match rows with filters of earlier blocks, the first of them first; give the rows that match none."""
+    for begin in range(0, len(originals), _AT_ONCE):
+        some = originals[begin : begin + _AT_ONCE]
+        _match_some(found, unit, np.ascontiguousarray(moved[some].T), rows, some, shift)
+        rows = rows[found.of[rows] < 0]
+    return rows
+
+
+def _match_some(
+    found: Duplicates, unit: Array, models: Array, rows: Array, originals: Array, shift: tuple[int, int]
+) -> None:
+    """Match rows with the filters whose columns, as moved, are `models`."""
     step = max(8, _CACHED // len(originals))
     cosine = np.empty((step, len(originals)), np.float32)
     for begin in range(0, len(rows), step):
@@ -119,7 +128,6 @@ def _match_originals(
         found.of[part[hit]] = originals[first[hit]]
         found.cosine[part[hit]] = tile[every, first][hit]
         found.shift[part[hit]] = shift
-    return np.asarray(rows[found.of[rows] < 0])
 
 
 def _match_in_turn(

@@ -12,7 +12,7 @@ from convscope.kernels.families import FAMILIES, SPATIAL, gradient_share
 from convscope.kernels.grid import Array, Grid
 from convscope.kernels.moments import moment_order
 from convscope.kernels.nulls import Null, null_for
-from convscope.kernels.physical import best_of_shape, physical
+from convscope.kernels.physical import best_of_shape, physical, within
 from convscope.kernels.scores import SHAPES, Scores, score
 from convscope.kernels.separability import separability_p
 from convscope.kernels.symmetry import even_share, symmetry
@@ -28,6 +28,7 @@ _ORDERS = {"smoothing": 0, "edge": 1, "line": 2, "centre-surround": 2, "saddle":
 _STRIPED = ("smoothing", "edge", "line", "saddle", "higher-derivative", "gabor", "colour-contrast")
 # A mode of a filter of several channels counts as a second one from this share of its energy.
 _SECOND_SHARE = 0.15
+_ISOTROPIC = 1e-3  # anisotropy below which a spectrum has no angle
 _ROUND = 0.8  # a blob whose two sigmas are nearer than this has no angle
 _CONSTANT = 0.02  # energy of the constant from which an edge is called embossed
 _SEPARABLE = 0.99  # energy that the row x column products must hold
@@ -170,18 +171,29 @@ def _fits(scores: Scores, null: Null, family: Array, choice: Choice, patterns: A
 
     named = np.isin(family, [_POSITION[name] for name in _STRIPED])
     angle, aspect = chosen("angle"), chosen("aspect")
-    if len(patterns):
-        angle = np.where(~found & named, (scores.spectrum.angle + 90) % 180, angle)
+    spectral = np.where(scores.spectrum.anisotropy < _ISOTROPIC, np.nan, scores.spectrum.angle + 90)
+    angle = np.where(found, angle, spectral)
     flat = (spatial == SPATIAL.index("smoothing")) & ~(aspect < _ROUND)
-    columns["orientation"] = np.where(named & ~flat, angle, np.nan)
+    columns["orientation"] = _possible(np.where(named & ~flat, angle, np.nan), 180, grid)
     is_edge = (family == _POSITION["edge"]) | (family == _POSITION["colour-contrast"])
-    columns["direction"] = np.where(is_edge, chosen("direction"), np.nan)
+    columns["direction"] = _possible(np.where(is_edge, chosen("direction"), np.nan), 360, grid)
     single = (family != NOISE) & (family != MIXTURE)
     columns["sigma"] = np.where(single, chosen("sigma"), np.nan)
     columns["moment_order"] = moment_order(patterns, grid)
     columns["derivative_order"] = _orders(scores, family, model, columns["moment_order"])
     columns["embossed"] = is_edge & found & (_constant_share(scores, grid)[model, rows] > _CONSTANT)
     return columns
+
+
+def _possible(angle: Array, full: int, grid: Grid) -> Array:
+    """Give the nearest angle there is: in one row stripes are upright, in one column level."""
+    if min(grid.height, grid.width) > 1:
+        return within(angle, full)
+    across = 0 if grid.height == 1 else 90  # where a slope may point, the other way too
+    if full == 180:
+        return np.where(np.isnan(angle), np.nan, float((across + 90) % 180))
+    forwards = np.cos(np.radians(angle - across)) > 0
+    return np.where(np.isnan(angle), np.nan, np.where(forwards, across, across + 180.0))
 
 
 def _constant_share(scores: Scores, grid: Grid) -> Array:

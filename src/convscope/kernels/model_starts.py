@@ -6,7 +6,7 @@ import numpy as np
 
 from convscope.kernels.grid import Array, Grid
 
-__all__ = ["angles", "elongated_start", "product", "scales", "with_centres"]
+__all__ = ["angles", "elongated_start", "product", "saddle_start", "scales", "with_centres"]
 
 
 def product(*axes: Array) -> Array:
@@ -32,8 +32,8 @@ def _offsets(grid: Grid, scale: float, fine: bool) -> Array:
 
     A third or fourth derivative has lobes narrower than its sigma: `fine`.
     """
-    if grid.extent <= 3:
-        return np.zeros(1)
+    if grid.extent <= 3:  # either side of the middle: from there few steps lead anywhere near it
+        return np.array([-0.2, 0.2])
     if fine:
         step = max(0.4, 0.55 * scale, grid.extent / 24)
         count = min(2, int(grid.drift / step))
@@ -51,6 +51,14 @@ def with_centres(grid: Grid, rows: Array, scale: Array, fine: bool = False) -> A
         centres = product(offsets, offsets)
         parts.append(np.concatenate([np.repeat(column[:, None], centres.shape[1], 1), centres]))
     return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def saddle_start(grid: Grid, rows: Array) -> Array:
+    """Append cx, cy, which at 3x3 have to be near: a wide saddle off the middle is mostly a slope there."""
+    if grid.extent > 3:
+        return with_centres(grid, rows, np.exp(rows[0]))
+    offsets = np.array([-0.3, -0.1, 0.1, 0.3])
+    return product(rows[0], offsets, offsets)
 
 
 def elongated_start(grid: Grid, low: float, high: float, flat: float, directions: int, fine: bool) -> Array:

@@ -71,6 +71,11 @@ class Model:
         return 5 if self.order in (3, 4) else 3
 
     @property
+    def goes_on(self) -> bool:
+        """Whether promising fits get more steps: where angle, widths and centre all have to be found."""
+        return self.family in ("edge", "line", "saddle", "higher-derivative")
+
+    @property
     def relative(self) -> str:
         """The model whose refined parameters this one starts from, if any: the same shape with its mean."""
         return self.name.removesuffix("-zero") if self.name.endswith("-zero") else ""
@@ -134,7 +139,7 @@ def _round_models(grid: Grid) -> list[Model]:
               starts.with_centres(grid, pair, np.exp(pair[0])),
               _limits(grid, (log(0.25), log(max(0.6, 0.6 * h))), (log(1.1), log(8)), *centre)),
         _make("saddle", "saddle", "saddle", "sigma cx cy", 2, 2, (shapes.saddle, slopes.saddle),
-              starts.with_centres(grid, saddle, np.exp(saddle[0])), _limits(grid, (log(0.4), big), *centre)),
+              starts.saddle_start(grid, saddle), _limits(grid, (log(0.4), big), *centre)),
         _make("sharpen", "sharpen", "sharpening", "sigma", 2, None, (shapes.sharpen, slopes.sharpen),
               sharp.astype(np.float32), _limits(grid, (log(0.3), big))),
     ]  # fmt: skip

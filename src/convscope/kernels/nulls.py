@@ -1,11 +1,12 @@
 """Chance: how random kernels of the same size score under the very same code.
 
-A null is a seeded sample of random kernels (half Gaussian, half uniform),
-scored by `convscope.kernels.scores.score`. It is computed when first needed and
-kept on disk, in a folder that the environment variable CONVSCOPE_CACHE names
-(default: the user's cache folder). The file's name holds a hash of the code
-that made it, so another version of the code never reads it; a damaged file is
-made again. CONVSCOPE_NULL_SAMPLES sets another sample size.
+A null is a seeded sample of random kernels (half Gaussian, half Gaussian with
+each kernel's mean taken off, which differentiate by chance more often), scored
+by `convscope.kernels.scores.score`. It is computed when first needed and kept on
+disk, in a folder that the environment variable CONVSCOPE_CACHE names (default:
+the user's cache folder). The file's name holds a hash of the code that made it,
+so another version of the code never reads it; a damaged file is made again.
+CONVSCOPE_NULL_SAMPLES sets another sample size.
 
 The dominant pattern of a filter of several channels has a null of its own: it
 is made from random filters of three channels and serves any number above one
@@ -132,11 +133,9 @@ def _null(height: int, width: int, channels: int, samples: int, folder: str) -> 
 
 def _compute(height: int, width: int, channels: int, samples: int) -> Null:
     random = np.random.default_rng([_SEED, height, width, channels])
-    half = samples // 2
-    shape = (channels, height * width)
-    kernels = np.concatenate(
-        [random.normal(size=(half, *shape)), random.uniform(-1, 1, size=(samples - half, *shape))]
-    ).astype(np.float32)
+    kernels = random.normal(size=(samples, channels, height * width))
+    kernels[::2] -= kernels[::2].mean(axis=2, keepdims=True)
+    kernels = kernels.astype(np.float32)
     fitter_for(height, width)  # made once, before the threads ask for it
     parts = np.array_split(kernels, -(-samples // _BATCH))
     measured = on_all_cores(lambda part: statistics(score(part, height, width)), parts)

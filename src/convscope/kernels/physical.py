@@ -7,7 +7,9 @@ import numpy as np
 from convscope.kernels.fits import Fit
 from convscope.kernels.grid import Array
 
-__all__ = ["FIELDS", "best_of_shape", "physical"]
+__all__ = ["FIELDS", "best_of_shape", "physical", "within"]
+
+_SAME = 0.05  # degrees
 
 FIELDS = ("angle", "direction", "sigma", "aspect", "wavelength", "phase", "centre_x", "centre_y")
 
@@ -36,16 +38,29 @@ def physical(fit: Fit) -> dict[str, Array]:
     if model.shape == "gaussian-0" and "phi" in place:
         _lay_along(found, phi)
     elif phi is not None:
-        found["angle"] = (phi + 90) % (90 if model.shape == "saddle" else 180)
+        found["angle"] = phi + 90
     if model.order == 1 and phi is not None:
-        found["direction"] = phi % 360
+        found["direction"] = within(phi, 360)
     if "wavelength" in place:
         assert phi is not None
         found["wavelength"], found["angle"] = _fold(np.exp(p[place["wavelength"]]), phi)
         stretch = p[place["stretch"]] if "stretch" in place else np.zeros(n, np.float32)
         found["aspect"] = np.exp(-stretch)
         found["phase"] = _phase(phi, a)
+    found["angle"] = within(found["angle"], 90 if model.shape == "saddle" else 180)
     return found
+
+
+def within(angle: Array, full: int) -> Array:
+    """Bring angles into [0, full); what is nearer to `full` than a fit can tell is 0.
+
+    Examples
+    --------
+    >>> within(np.array([-1.0, 360.0, 359.99]), 360).tolist()
+    [359.0, 0.0, 0.0]
+    """
+    angle = angle % full
+    return np.asarray(np.where(full - angle < _SAME, 0, angle))
 
 
 def _phi(shape: str, place: dict[str, int], p: Array, a: Array) -> Array | None:
@@ -65,7 +80,7 @@ def _lay_along(found: dict[str, Array], phi: Array | None) -> None:
     """A blob's stripes run along its long axis, whichever of its two sigmas that is."""
     assert phi is not None
     across_is_long = found["aspect"] > 1
-    found["angle"] = (phi + np.where(across_is_long, 0, 90)) % 180
+    found["angle"] = phi + np.where(across_is_long, 0, 90)
     found["sigma"] = np.where(across_is_long, found["sigma"] / found["aspect"], found["sigma"])
     found["aspect"] = np.where(across_is_long, 1 / found["aspect"], found["aspect"])
 
@@ -75,7 +90,7 @@ def _fold(wavelength: Array, phi: Array) -> tuple[Array, Array]:
     fx, fy = np.cos(np.radians(phi)) / wavelength, np.sin(np.radians(phi)) / wavelength
     fx, fy = fx - np.rint(fx), fy - np.rint(fy)
     folded = 1 / np.maximum(np.hypot(fx, fy), 1e-6)
-    return folded, (np.degrees(np.arctan2(fy, fx)) + 90) % 180
+    return folded, np.degrees(np.arctan2(fy, fx)) + 90
 
 
 def _phase(phi: Array, a: Array) -> Array:

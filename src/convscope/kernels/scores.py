@@ -84,7 +84,7 @@ def _second_mode(patterns: Array, fits: list[Fit], comparison: Comparison, heigh
     two = np.zeros(len(patterns), np.float32)
     if patterns.shape[1] < _SMALLEST_FOR_TWO or min(height, width) < 2:
         return two
-    single = comparison.explained.max(axis=0)
+    single = np.take_along_axis(comparison.explained, comparison.best()[None], axis=0)[0]
     weak = np.flatnonzero((single < ALONE) & (np.einsum("nd,nd->n", patterns, patterns) > 0))
     if len(weak) == 0:
         return two

@@ -205,7 +205,8 @@ def factors(pattern: Array) -> tuple[str, str] | None:
         return None
     left, _, right = np.linalg.svd(np.asarray(pattern, dtype=float))
     column, row = left[:, 0], right[0]
-    if column.sum() < -1e-9:
+    deciding = row if abs(column.sum()) < 1e-6 else column  # it shall be positive, the other keeps the sign
+    if deciding.sum() < -1e-6:
         column, row = -column, -row
     whole = _whole(column), _whole(row)
     if whole[0] is None or whole[1] is None:

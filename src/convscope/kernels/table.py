@@ -174,7 +174,8 @@ def judge(weight: Any, channels: str | None = None, stride: int = 1, *, node: st
     columns, duplicates = _judge_alive(scaled, alive, channels, int(stride))
     columns = _spread(columns, alive)
     columns["family"][~alive] = FAMILIES.index("dead")
-    columns["norm"] = np.linalg.norm(scaled.reshape(n, -1).astype(float), axis=1) * largest
+    with np.errstate(over="ignore"):  # the norm of values near the largest there are is infinite
+        columns["norm"] = np.linalg.norm(scaled.reshape(n, -1).astype(float), axis=1) * largest
     _add_duplicates(columns, duplicates)
     samples = null_for(height, width, depth).samples if height * width > 1 and alive.any() else 0
     return KernelTable(array, channels, int(stride), columns, samples, node)
