@@ -12,6 +12,7 @@ from convscope.formats.batch import Batch
 from convscope.formats.onnx_operators.folding import slices, split_lengths
 from convscope.formats.onnx_operators.registry import CannotRead, Operator, reads, writes
 from convscope.layers import (
+    Cast,
     Concatenate,
     DepthToSpace,
     Expand,
@@ -107,7 +108,8 @@ def write_concat(node: Node, layer: Concatenate, graph: GraphWriter) -> None:
 
 @reads("Identity")
 def read_identity(operator: Operator, graph: GraphReader) -> None:
-    graph.rename(operator)
+    """A node as any other, so that its value can be asked for by its name."""
+    graph.add(operator, Cast("float"))
 
 
 @reads("Constant")
@@ -126,7 +128,7 @@ def read_transpose(operator: Operator, graph: GraphReader) -> None:
     rank = len(graph.shape(operator.inputs[0]))
     order = tuple(operator.get("perm", range(rank)[::-1]))
     if graph.batch is None and order[:1] != (0,):
-        raise CannotRead(f"the batch axis, which the file leaves open, must stay first; got {order}")
+        graph.moved = graph.moved or operator
     graph.add(operator, Transpose(order))
 
 
