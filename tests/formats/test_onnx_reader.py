@@ -165,3 +165,29 @@ def test_products_of_computed_matrices_keep_their_steps(tmp_path):
     x = draw(3, 4, 6, 5)
     np.testing.assert_array_equal(again.run(x).output, net.run(x).output)
     onnx.checker.check_model(str(tmp_path / "again.onnx"), full_check=True)
+
+
+WEIGHTS = {
+    "normalised": (
+        [op("ReduceL2", "v", "n", axes=[1, 2, 3]), op("Div", "v,n", "u"), op("Mul", "u,g", "w")],
+        {"g": draw(3, 1, 1, 1)},
+    ),
+    "centred": ([op("ReduceMean", "v", "m", axes=[1, 2, 3]), op("Sub", "v,m", "w")], {}),
+    "of logarithms": ([op("Exp", "v", "w")], {}),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_weights_that_are_computed_from_constants(name, tmp_path):
+    """They are a parameter of the layer, and the steps to them no nodes."""
+    nodes, constants = WEIGHTS[name]
+    weight = draw(3, 4, 3, 3)
+    net = loaded(tmp_path, [*nodes, op("Conv", "x,w", "y", "conv")], {"v": weight, **constants}, opset=13)
+    assert list(net.nodes) == ["conv"]
+    assert net.parameters["conv.weight"].shape == weight.shape
+
+
+def test_a_step_to_a_weight_that_somebody_asks_for_stays(tmp_path):
+    nodes = [op("Exp", "v", "w", "exp"), op("Conv", "x,w", "y", "conv")]
+    net = loaded(tmp_path, nodes, {"v": draw(3, 4, 3, 3)}, outputs=("y", "w"))
+    assert list(net.nodes) == ["v", "exp", "conv"]

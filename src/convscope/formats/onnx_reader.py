@@ -69,6 +69,7 @@ class GraphReader:
         # value -> the node (or the input) that gives it; node -> its shape
         self._sources: dict[str, str] = {name: name for name in inputs}
         self._shapes: dict[str, tuple[int, ...]] = dict(inputs)
+        self._spent: set[str] = set()
         self._makers: dict[str, str] = {}  # a constant -> the operator that gives it, which has no node
 
     def known(self, value: str) -> NDArray[Any] | None:
@@ -80,6 +81,8 @@ class GraphReader:
         value = operator.inputs[index] if operator.has_input(index) else ""
         if value not in self.constants and value in self.bound:
             self.constants[value] = self.bound[value]
+        if value not in self.constants and self._sources.get(value) in self.nodes:
+            self._settle(value)
         if value not in self.constants:
             raise CannotRead(f"its input {index} must be a constant; got {value!r}")
         return self.constants[value]
@@ -197,6 +200,31 @@ class GraphReader:
         """Give a further output of an operator: the value of a step."""
         self._sources[value] = self.source(step)
 
+    def drop_spent(self, outputs: Sequence[str]) -> None:
+        """Take away nodes that compute what became a constant, if nothing else reads them."""
+        read = Counter(name for node in self.nodes.values() for name in node.inputs)
+        read.update(self._sources[value] for value in outputs if value in self._sources)
+        for name in [name for name in reversed(self.nodes) if name in self._spent]:
+            if not read[name]:
+                read.subtract(self.nodes.pop(name).inputs)
+
+    def _settle(self, value: str) -> None:
+        """Make a constant of a computed value that depends on no input: a weight that is normalised."""
+        needed, waiting = set[str](), [self._sources[value]]
+        while waiting:
+            name = waiting.pop()
+            if name not in self.nodes:
+                return  # an input
+            if name not in needed:
+                needed.add(name)
+                waiting.extend(self.nodes[name].inputs)
+        found: dict[str, NDArray[Any]] = {}
+        for name, node in self.nodes.items():
+            if name in needed:
+                found[name] = node.layer.forward(*(found[source] for source in node.inputs))[0]
+        self.constants[value] = found[self._sources[value]]
+        self._spent |= needed
+
     def _define_shape(self, operator: Operator) -> None:
         shape = self.shape(operator.inputs[0])
         if operator.kind == "Size":
@@ -311,6 +339,7 @@ def read_graph(model: Any, file: Path, reader: GraphReader, outputs: Sequence[st
             names.append(reader.output(output))
         except CannotRead as error:
             raise FileError(f"{file}: no node gives the output {output!r}.") from error
+    reader.drop_spent([value.name for value in graph.output])
     main, *others = inputs
     try:
         net = Network(
