@@ -191,3 +191,52 @@ def test_a_step_to_a_weight_that_somebody_asks_for_stays(tmp_path):
     nodes = [op("Exp", "v", "w", "exp"), op("Conv", "x,w", "y", "conv")]
     net = loaded(tmp_path, nodes, {"v": draw(3, 4, 3, 3)}, outputs=("y", "w"))
     assert list(net.nodes) == ["v", "exp", "conv"]
+
+
+@pytest.mark.parametrize("kind", ["Greater", "Less", "GreaterOrEqual", "LessOrEqual"])
+def test_comparisons(kind, tmp_path):
+    nodes = [op("Relu", "x", "r"), op(kind, "r,limit", "t", "truth"), op("Where", "t,x,k", "y", "chosen")]
+    net = loaded(tmp_path, nodes, {"limit": np.float32(0), "k": np.float32(7)})
+    assert "truth" in net.nodes
+    cs.save(net, tmp_path / "again.onnx")
+    x = draw(2, 4, 6, 5)
+    np.testing.assert_array_equal(cs.load(tmp_path / "again.onnx").predict(x), net.predict(x))
+
+
+def test_truths_of_truths_and_signs(tmp_path):
+    nodes = [
+        op("Greater", "x,low", "a"),
+        op("Less", "x,high", "b"),
+        op("Not", "b", "c"),
+        op("And", "a,b", "d"),
+        op("Or", "d,c", "e"),
+        op("Cast", "e", "f", to=1),
+        op("Sign", "x", "s"),
+        op("Mul", "f,s", "y"),
+    ]
+    loaded(tmp_path, nodes, {"low": np.float32(-0.5), "high": np.float32(0.5)})
+
+
+BATCH = [op("Shape", "x", "s"), op("Slice", "s,zero,one", "n")]
+STRETCHED = {
+    "expanded": [*BATCH, op("Concat", "n,rest", "t", axis=0), op("Expand", "k,t", "e")],
+    "repeated": [*BATCH, op("Concat", "n,ones", "t", axis=0), op("Tile", "k,t", "e")],
+    "filled": [*BATCH, op("Concat", "n,rest", "t", axis=0), op("ConstantOfShape", "t", "e")],
+}
+
+
+@pytest.mark.parametrize("name", STRETCHED)
+def test_constants_for_each_image_of_a_free_batch(name, tmp_path):
+    """Coordinates that are concatenated, for instance."""
+    constants = {
+        "zero": np.array([0]),
+        "one": np.array([1]),
+        "ones": np.array([1, 1, 1]),
+        "rest": np.array([2, 6, 5]),
+        "k": draw(1, 2, 6, 5),
+    }
+    nodes = [*STRETCHED[name], op("Concat", "x,e", "y", "joined", axis=1)]
+    net = loaded(tmp_path, nodes, constants)
+    cs.save(net, tmp_path / "again.onnx")
+    x = draw(3, 4, 6, 5)
+    np.testing.assert_array_equal(cs.load(tmp_path / "again.onnx").predict(x), net.predict(x))

@@ -149,10 +149,12 @@ def _cast(operator: Operator, x: Known) -> Any:
 
 def _constant_of_shape(operator: Operator, shape: Known) -> Any:
     value = operator.get("value", np.zeros(1, np.float32))
-    # An open batch axis is 1 here: what is filled with one number stretches.
-    return np.full(
-        [n if isinstance(n, int | np.integer) else 1 for n in shape.tolist()], value.reshape(-1)[0]
-    )
+    return np.full(_of_one_image(shape), value.reshape(-1)[0])
+
+
+def _of_one_image(lengths: Known) -> list[int]:
+    """Give lengths in which an open batch axis is 1: what is the same for all images stretches."""
+    return [n if isinstance(n, int) else n.times for n in lengths.reshape(-1).tolist()]
 
 
 def _arg_max(operator: Operator, x: Known) -> Any:
@@ -209,17 +211,21 @@ FOLDS: Mapping[str, Fold] = {
     "ConstantOfShape": _constant_of_shape,
     "Div": _divide,
     "Equal": _plain(np.equal),
-    "Expand": lambda operator, x, shape: np.array(x * np.ones([int(n) for n in shape], x.dtype)),
+    "Expand": lambda operator, x, shape: np.array(x * np.ones(_of_one_image(shape), x.dtype)),
     "Floor": _plain(np.floor),
     "Gather": _gather,
     "Greater": _plain(np.greater),
+    "GreaterOrEqual": _plain(np.greater_equal),
     "Identity": _plain(np.asarray),
     "Less": _plain(np.less),
+    "LessOrEqual": _plain(np.less_equal),
     "Max": _extreme(np.maximum),
     "Min": _extreme(np.minimum),
+    "Mod": lambda operator, a, b: (np.fmod if operator.get("fmod", 0) else np.mod)(a, b),
     "Mul": _plain(np.multiply),
     "Neg": _plain(np.negative),
     "Not": _plain(np.logical_not),
+    "Or": _plain(np.logical_or),
     "Pad": _pad,
     "Pow": _power,
     "Range": _plain(lambda start, limit, delta: np.arange(start, limit, delta, dtype=start.dtype)),
@@ -236,7 +242,7 @@ FOLDS: Mapping[str, Fold] = {
     "Squeeze": _squeeze,
     "Sub": _plain(np.subtract),
     "Sum": _extreme(np.add),
-    "Tile": lambda operator, x, repeats: np.tile(x, [int(n) for n in repeats]),
+    "Tile": lambda operator, x, repeats: np.tile(x, _of_one_image(repeats)),
     "Transpose": lambda operator, x: np.transpose(x, operator.get("perm")),
     "Unsqueeze": _unsqueeze,
     "Where": _plain(np.where),
