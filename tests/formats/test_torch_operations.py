@@ -186,6 +186,10 @@ MODULES = {
         IMAGE,
     ),
     "thirteen constants": (lambda: Of(lambda x: x.mean(1, keepdim=True) * torch.ones(13, 1, 1)), IMAGE),
+    "a moved batch": (
+        lambda: Of(lambda x: x.transpose(0, 1).reshape(4, x.size(0), 2, 32).permute(1, 0, 2, 3).relu()),
+        IMAGE,
+    ),
     "adaptive max uneven": (lambda: nn.AdaptiveMaxPool2d((3, 5)), IMAGE),
     "bilinear 1.3 corners": (
         lambda: nn.Upsample(scale_factor=1.3, mode="bilinear", align_corners=True),

@@ -50,6 +50,8 @@ def _reshape(reader: TorchReader, item: Any, given: Arguments) -> None:
         reader.add(item, layers.Cast("float"), source)
     elif new[0] == old[0] and len(new) == 2 and len(old) == 4:
         reader.add(item, layers.Flatten(), source)
+    elif new.count(BATCH) == 1 and new[0] != BATCH:  # the batch was moved: it is what varies
+        reader.add(item, layers.Reshape([-1 if n == BATCH else n for n in new]), source)
     elif new[0] == old[0]:
         reader.add(item, layers.Reshape((0, *new[1:])), source)
     else:  # the batch is among the first axis's values
