@@ -219,7 +219,7 @@ def test_branches_meet(tmp_path):
     ]
     net = check(model_of(nodes, weights, outputs=["y", "z"]), tmp_path)
     assert net.outputs == ("prob", "add")
-    assert net.nodes["concat"].inputs == ("relu", "conv", "x")
+    assert net.nodes["concat"].inputs == ("relu", "same", "x")
 
 
 @pytest.mark.parametrize("opset", [7, 9, 11, 12, 13, 17, 20])
@@ -303,8 +303,8 @@ REFUSED = {
         "auto_pad",
     ),
     "pads": ([pool("y", pads=[1, 1])], {}, "pads"),
-    "indices": ([pool("y", "i")], {}, "first output"),
-    "transA": ([FLAT, node("Gemm", ["f", "w"], ["y"], transA=1)], {"w": draw(2, 288)}, "MatMul"),
+    "indices": ([pool("p", "i"), node("Add", ["p", "i"], ["y"])], {}, "first output"),
+    "transA": ([FLAT, node("Gemm", ["f", "w"], ["y"], transA=1)], {"w": draw(2, 288)}, "Gemm"),
     "matmul of unlike lengths": ([node("MatMul", ["x", "w"], ["y"])], {"w": draw(7, 3)}, "MatMul"),
     "training": (
         [node("BatchNormalization", ["x", *"abcd"], ["y"], training_mode=1)],

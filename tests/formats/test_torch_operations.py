@@ -12,7 +12,7 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from convscope.errors import InvalidValue  # noqa: E402
-from convscope.formats import from_torch, to_torch  # noqa: E402
+from convscope.formats import from_torch, load, save, to_torch  # noqa: E402
 
 torch.set_num_threads(1)
 IMAGE, SOUND, VOLUME = (4, 8, 8), (4, 9), (2, 4, 4, 4)
@@ -27,6 +27,17 @@ class Of(nn.Module):
 
     def forward(self, *inputs):
         return self.function(inputs[0] * self.scale, *inputs[1:])
+
+
+def written_through(write):
+    """Write to a part of an array that is read afterwards."""
+
+    def function(x):
+        y = x * 2
+        write(y)
+        return y * 3
+
+    return function
 
 
 MODULES = {
@@ -156,6 +167,36 @@ MODULES = {
     "flatten end": (lambda: Of(lambda x: x.flatten(1, 2)), IMAGE),
     "squeeze all": (lambda: Of(lambda x: x.mean((2, 3), keepdim=True).squeeze(-1).squeeze(-1)), IMAGE),
     "stack": (lambda: Of(lambda x: torch.stack([x, x], 2)), IMAGE),
+    "inplace view": (lambda: Of(written_through(lambda y: y.view(y.size(0), -1).add_(1))), IMAGE),
+    "inplace slice": (lambda: Of(written_through(lambda y: y[:, 1:3].relu_())), IMAGE),
+    "inplace pick": (lambda: Of(written_through(lambda y: y[:, 0].mul_(3))), IMAGE),
+    "inplace assignment": (lambda: Of(written_through(lambda y: y[:, 2].copy_(y[:, 1]))), IMAGE),
+    "floor division": (lambda: Of(lambda x: x + torch.div(x.detach(), 0.3, rounding_mode="floor")), IMAGE),
+    "cut division": (lambda: Of(lambda x: x + torch.div(x.detach(), 0.3, rounding_mode="trunc")), IMAGE),
+    "max of two": (lambda: Of(lambda x: torch.max(x, -x) + torch.min(x, x * 2)), IMAGE),
+    "squeeze every": (lambda: Of(lambda x: x.mean((2, 3), keepdim=True).squeeze()), IMAGE),
+    "truth": (lambda: Of(lambda x: x * ((x > 0) & ~(x > 1) | (x < -1)).to(x.dtype)), IMAGE),
+    "same type": (lambda: Of(lambda x: x.to(torch.float64) * 2), IMAGE),
+    "a token for each image": (
+        lambda: Of(lambda x: torch.cat([torch.arange(8.0).double().expand(x.size(0), 1, 8, 8), x], 1)),
+        IMAGE,
+    ),
+    "coordinates repeated": (
+        lambda: Of(lambda x: torch.cat([torch.ones(1, 1, 8, 8).double().repeat(x.size(0), 1, 1, 1), x], 1)),
+        IMAGE,
+    ),
+    "thirteen constants": (lambda: Of(lambda x: x.mean(1, keepdim=True) * torch.ones(13, 1, 1)), IMAGE),
+    "a moved batch": (
+        lambda: Of(lambda x: x.transpose(0, 1).reshape(4, x.size(0), 2, 32).permute(1, 0, 2, 3).relu()),
+        IMAGE,
+    ),
+    "adaptive max uneven": (lambda: nn.AdaptiveMaxPool2d((3, 5)), IMAGE),
+    "bilinear 1.3 corners": (
+        lambda: nn.Upsample(scale_factor=1.3, mode="bilinear", align_corners=True),
+        IMAGE,
+    ),
+    "linear 1.3 corners": (lambda: nn.Upsample(scale_factor=1.3, mode="linear", align_corners=True), SOUND),
+    "nearest 2.1": (lambda: nn.Upsample(scale_factor=2.1), IMAGE),
     "inplace": (lambda: Of(lambda x: (x * 1).mul_(2).add_(1).div_(3).clamp_(0, 1)), IMAGE),
 }
 
@@ -163,7 +204,7 @@ MODULES = {
 # expressed by other operations first, which takes PyTorch a second or two
 DECOMPOSED = (
     *("logsumexp", "spectral", "einsum", "weight_norm", "addcmul", "lerp", "channelshuffle"),
-    *("hardshrink", "threshold", "rmsnorm", "softshrink", "glu"),
+    *("hardshrink", "threshold", "rmsnorm", "softshrink", "glu", "inplace slice", "inplace pick"),
 )
 NAMES = [pytest.param(name, marks=pytest.mark.slow if name in DECOMPOSED else ()) for name in MODULES]
 
@@ -246,6 +287,34 @@ def test_a_module_that_does_nothing():
     np.testing.assert_array_equal(net.run(x).output, x)
 
 
+RESIZED = {
+    "to a size": (lambda: nn.Upsample(size=(5, 13), mode="bicubic"), IMAGE),
+    "by 1.3": (lambda: nn.Upsample(scale_factor=1.3, mode="bilinear"), IMAGE),
+    "to a size with corners": (
+        lambda: nn.Upsample(size=(11, 10), mode="bilinear", align_corners=True),
+        IMAGE,
+    ),
+    "sound by 1.3": (lambda: nn.Upsample(scale_factor=1.3, mode="linear"), SOUND),
+    "volumes": (lambda: nn.Upsample(scale_factor=(1.5, 0.7, 2), mode="trilinear"), VOLUME),
+}
+
+
+@pytest.mark.parametrize("name", RESIZED)
+def test_resizing_survives_files_and_torch(name, tmp_path):
+    """A file keeps scales in float32, so what is kept is that, or the sizes."""
+    torch.manual_seed(0)
+    make, shape = RESIZED[name]
+    module = make()
+    net = from_torch(module, shape)
+    x = torch.randn(3, *shape)
+    y = net.run(x.numpy()).output
+    np.testing.assert_allclose(y, module(x).numpy(), rtol=1e-5, atol=1e-5)
+    save(net, tmp_path / "net.onnx")
+    np.testing.assert_array_equal(load(tmp_path / "net.onnx").run(x.numpy()).output, y)
+    again = from_torch(to_torch(net), shape)
+    np.testing.assert_allclose(again.run(x.numpy()).output, y, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(), (0, 4), "abc", [(3, 4), ()], (3, -1, 4), None, 5])
 def test_shapes_that_cannot_be(shape):
     with pytest.raises(InvalidValue, match="input_shape must be"):
@@ -260,7 +329,6 @@ def test_shapes_that_cannot_be(shape):
         (lambda x: x.sum(0), "batch axis must stay"),
         (lambda x: x.repeat(2, 1, 1, 1), "only the axes of one image"),
         (lambda x: x[:, torch.tensor([1]), torch.tensor([2])], "only one axis"),
-        (lambda x: nn.AdaptiveMaxPool2d(3)(x), "unequal windows"),
         (lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True), "no mask"),
     ],
 )

@@ -92,10 +92,10 @@ def _path(who: str, path: object) -> Path:
 
 
 def save(net: Network, path: str | os.PathLike[str]) -> None:
-    """Write a network as an ONNX file of opset 17, whole or not at all.
+    """Write a network as an ONNX file of opset 17, or what a layer needs, whole or not at all.
 
-    The batch axis stays free. `net.input` and `net.classes` go to the metadata, under
-    "convscope.input" and "convscope.classes".
+    The batch axis stays free where the graph serves any number of images. `net.input` and `net.classes`
+    go to the metadata, under "convscope.input" and "convscope.classes".
 
     Parameters
     ----------

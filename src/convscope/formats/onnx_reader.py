@@ -20,6 +20,7 @@ from convscope.formats.onnx_operators.folding import fold
 from convscope.formats.onnx_operators.registry import CannotRead, Operator
 from convscope.layers import Cast, Constant, Layer
 from convscope.network import Network, Node
+from convscope.network.graph import shapes_of
 
 __all__ = ["MAX_BYTES", "GraphReader", "read_graph", "read_network"]
 
@@ -62,11 +63,14 @@ class GraphReader:
         self.batch = batch
         self.dtype = np.dtype(dtype)
         self.max_bytes = max_bytes
+        self.moved: Operator | None = None  # the first to take an open batch axis from its place
         self.nodes: dict[str, Node] = {}
         self.taken: set[str] = set(inputs)
         # value -> the node (or the input) that gives it; node -> its shape
         self._sources: dict[str, str] = {name: name for name in inputs}
         self._shapes: dict[str, tuple[int, ...]] = dict(inputs)
+        self._spent: set[str] = set()
+        self._makers: dict[str, str] = {}  # a constant -> the operator that gives it, which has no node
 
     def known(self, value: str) -> NDArray[Any] | None:
         """Give a value if it is a constant."""
@@ -77,6 +81,8 @@ class GraphReader:
         value = operator.inputs[index] if operator.has_input(index) else ""
         if value not in self.constants and value in self.bound:
             self.constants[value] = self.bound[value]
+        if value not in self.constants and self._sources.get(value) in self.nodes:
+            self._settle(value)
         if value not in self.constants:
             raise CannotRead(f"its input {index} must be a constant; got {value!r}")
         return self.constants[value]
@@ -123,6 +129,19 @@ class GraphReader:
         self._sources[name] = self.insert(name, layer, tuple(self.source(value) for value in values))
         return name
 
+    def compute(
+        self, operator: Operator, kind: str, what: str, values: Sequence[str], **attributes: Any
+    ) -> str:
+        """Read another operator, on the way to an operator's output; give the name of its value.
+
+        It is read as from a file, so that a file that it is written to gives the same nodes.
+        """
+        name = self._free(f"{operator.name}/{what}") if what else operator.name
+        value = name if what else operator.outputs[0]
+        self.uses[value] += bool(what)
+        self.read(Operator(kind, name, tuple(values), (value,), attributes, operator.opset))
+        return value
+
     def insert(self, name: str, layer: Layer, inputs: tuple[str, ...]) -> str:
         """Add a node under a name that is free, reading other nodes."""
         shape = tuple(layer.output_shape(*(self._shapes[source] for source in inputs)))
@@ -137,26 +156,19 @@ class GraphReader:
     def define(self, operator: Operator, value: Any, index: int = 0) -> None:
         """Give an output of the operator as a constant."""
         self.constants[operator.outputs[index]] = np.asarray(value)
-
-    def rename(self, operator: Operator) -> None:
-        """Give the operator's output as another name of its input."""
-        value = operator.inputs[0]
-        if value in self.constants:
-            self.define(operator, self.constants[value])
-        else:
-            self._sources[operator.outputs[0]] = self.source(value)
+        if index == 0:
+            self._makers[operator.outputs[0]] = operator.name
 
     def only_used_here(self, value: str) -> Node | None:
         """Give the node that computes a value if nothing else uses it, so that an operator may join it."""
         node = self.nodes.get(self.source(value))
         return node if self.uses[value] == 1 else None
 
-    def join(self, operator: Operator, before: Node, layer: Layer) -> None:
+    def join(self, operator: Operator, before: Node, layer: Layer, more: Sequence[str] = ()) -> None:
         """Make one node of an operator and the one before it; it has the operator's name, as its value."""
         del self.nodes[before.name]
-        self.nodes[operator.name] = Node(operator.name, layer, before.inputs)
-        self._shapes[operator.name] = self._shapes.pop(before.name)
-        self._sources[operator.outputs[0]] = operator.name
+        inputs = (*before.inputs, *(self.source(value) for value in more))
+        self._sources[operator.outputs[0]] = self.insert(operator.name, layer, inputs)
 
     def read(self, operator: Operator) -> None:
         """Compute an operator if all it needs is known, else let its reader add a node."""
@@ -188,6 +200,31 @@ class GraphReader:
         """Give a further output of an operator: the value of a step."""
         self._sources[value] = self.source(step)
 
+    def drop_spent(self, outputs: Sequence[str]) -> None:
+        """Take away nodes that compute what became a constant, if nothing else reads them."""
+        read = Counter(name for node in self.nodes.values() for name in node.inputs)
+        read.update(self._sources[value] for value in outputs if value in self._sources)
+        for name in [name for name in reversed(self.nodes) if name in self._spent]:
+            if not read[name]:
+                read.subtract(self.nodes.pop(name).inputs)
+
+    def _settle(self, value: str) -> None:
+        """Make a constant of a computed value that depends on no input: a weight that is normalised."""
+        needed, waiting = set[str](), [self._sources[value]]
+        while waiting:
+            name = waiting.pop()
+            if name not in self.nodes:
+                return  # an input
+            if name not in needed:
+                needed.add(name)
+                waiting.extend(self.nodes[name].inputs)
+        found: dict[str, NDArray[Any]] = {}
+        for name, node in self.nodes.items():
+            if name in needed:
+                found[name] = node.layer.forward(*(found[source] for source in node.inputs))[0]
+        self.constants[value] = found[self._sources[value]]
+        self._spent |= needed
+
     def _define_shape(self, operator: Operator) -> None:
         shape = self.shape(operator.inputs[0])
         if operator.kind == "Size":
@@ -195,6 +232,8 @@ class GraphReader:
                 raise CannotRead("the size depends on the number of images, which the file leaves open")
             self.define(operator, np.array(math.prod(shape), np.int64))
             return
+        if self.moved is not None:
+            raise CannotRead(f"{self.moved.name!r} moved the batch axis, so no shape behind it is known")
         start, stop = int(operator.get("start", 0)), operator.get("end")
         if self.batch is None and shape:
             self.define(operator, open_shape(shape, start, stop))
@@ -207,7 +246,8 @@ class GraphReader:
         if array.dtype == object:
             raise CannotRead(f"its input {value!r} depends on the number of images")
         layer = Constant(np.array(array, self.dtype))
-        self._sources[value] = self.insert(self._free(value), layer, ())
+        name = self._makers[value] if value in self._makers else self._free(value)
+        self._sources[value] = self.insert(name, layer, ())
         return self._sources[value]
 
     def _free(self, name: str) -> str:
@@ -216,6 +256,18 @@ class GraphReader:
             found, count = f"{name}_{count}", count + 1
         self.taken.add(found)
         return found
+
+
+def _check_batch_is_back(net: Network, moved: Operator) -> None:
+    """Refuse a graph that leaves an open batch axis where it was moved to."""
+    where = f"{moved.kind} node {moved.name!r}"
+    shapes = {net.input_name: net.input_shape, **{name: s[1:] for name, s in net.more_inputs.items()}}
+    try:
+        found = shapes_of(net.nodes, {name: (2, *shape) for name, shape in shapes.items()})
+    except ConvscopeError as error:
+        raise CannotRead(f"{where} moves the batch axis, which the file leaves open: {error}") from error
+    if any(found[name][:1] != (2,) for name in net.outputs):
+        raise CannotRead(f"{where} moves the batch axis, which the file leaves open; it must come back")
 
 
 def _padded(layer: Layer, shape: tuple[int, ...]) -> int:
@@ -287,6 +339,7 @@ def read_graph(model: Any, file: Path, reader: GraphReader, outputs: Sequence[st
             names.append(reader.output(output))
         except CannotRead as error:
             raise FileError(f"{file}: no node gives the output {output!r}.") from error
+    reader.drop_spent([value.name for value in graph.output])
     main, *others = inputs
     try:
         net = Network(
@@ -300,6 +353,8 @@ def read_graph(model: Any, file: Path, reader: GraphReader, outputs: Sequence[st
             more_inputs={name: reader.shape(name) for name in others},
             batch=reader.shape(main)[0],
         )
+        if reader.moved is not None:
+            _check_batch_is_back(net, reader.moved)
         return net if net.dtype == reader.dtype else net.astype(reader.dtype)
     except ConvscopeError as error:
         raise FileError(f"{file}: {error}") from error

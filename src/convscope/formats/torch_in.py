@@ -68,10 +68,10 @@ def from_torch(
     dtype = next((v.dtype for v in values if v.is_floating_point()), torch.float32)
     training = module.training
     try:
-        examples = tuple(torch.zeros((BATCH, *shape), dtype=dtype) for shape in shapes)
+        examples = tuple(torch.empty((BATCH, *shape), dtype=dtype) for shape in shapes)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch's, of its own ways
-            exported = _decomposed(torch.export.export(module.eval(), examples))
+            exported = _decomposed(_without_hidden_writes(torch.export.export(module.eval(), examples)))
     except Exception as error:  # torch has no common class for what it cannot follow
         reason = " ".join(str(error).split())[:300]
         raise InvalidValue(f"from_torch: PyTorch cannot follow the module: {reason}") from error
@@ -95,6 +95,26 @@ def _input_shapes(given: Any) -> list[tuple[int, ...]]:
     return shapes
 
 
+def _without_hidden_writes(exported: Any) -> Any:
+    """Let PyTorch spell out what an operation in place does to other names of the same memory."""
+    writes = [item for item in exported.graph.nodes if _schema(item) and _schema(item).is_mutable]
+    if any(_is_view(item.args[0]) or any(map(_is_view, item.args[0].users)) for item in writes):
+        return exported.run_decompositions({})
+    return exported
+
+
+def _is_view(item: Any) -> bool:
+    """Say whether an operation's value lies in the memory of its input."""
+    if item.target is operator.getitem:
+        return _is_view(item.args[0])
+    returns = _schema(item).returns if _schema(item) else ()
+    return any(value.alias_info and not value.alias_info.is_write for value in returns)
+
+
+def _schema(item: Any) -> Any:
+    return getattr(item.target, "_schema", None) if item.op == "call_function" else None
+
+
 def _decomposed(exported: Any) -> Any:
     """Let PyTorch express operations that have no row here by ones that have."""
     import torch
@@ -103,7 +123,7 @@ def _decomposed(exported: Any) -> Any:
         unknown = {
             item.target
             for item in exported.graph.nodes
-            if item.op == "call_function" and item.target is not operator.getitem and _row(item) is None
+            if _schema(item) and not _is_check(item) and _row(item) is None
         }
         if not unknown:
             break
@@ -113,6 +133,11 @@ def _decomposed(exported: Any) -> Any:
             break
         exported = exported.run_decompositions(chosen)
     return exported
+
+
+def _is_check(item: Any) -> bool:
+    """Say whether an operation gives nothing: it checks a type or a shape."""
+    return _schema(item) is not None and not _schema(item).returns
 
 
 def _row(item: Any) -> Row | None:
@@ -147,7 +172,7 @@ class TorchReader:
         outputs: list[str] = []
         self._placeholders()
         for item in self.exported.graph.nodes:
-            if item.op == "call_function":
+            if item.op == "call_function" and not _is_check(item):
                 self._read(item)
             elif item.op == "output":
                 outputs = [self._output(value) for value in _flat(item.args[0])]
@@ -204,6 +229,14 @@ class TorchReader:
         layer = layers.Constant(np.array(value, self.dtype))
         return self._insert(f"{_name(item)}/{what}", layer, ())
 
+    def per_image(self, item: Any, value: float, rank: int) -> str:
+        """Add nodes that give a number for every image of the first input: (N, 1, 1 ...)."""
+        first = self.inputs[0]
+        axes = range(1, 1 + len(self.shapes[first]))
+        largest = self.step(item, "largest", layers.Reduce("max", axes, keepdims=False), first)
+        number = self.step(item, "number", layers.Clip(value, value), largest)
+        return self.step(item, "unit", layers.Reshape((0, *(1,) * (rank - 1))), number)
+
     def _insert(self, name: str, layer: Layer, inputs: tuple[str, ...]) -> str:
         found, count = name, 1
         while found in self.nodes or found in self.shapes:
@@ -247,6 +280,9 @@ class TorchReader:
             row(self, item, _arguments(item))
         except ConvscopeError as error:
             raise InvalidValue(f"from_torch: {item.target} ({_name(item)!r}): {error}") from error
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            where = f"{item.target} ({_name(item)!r})"
+            raise InvalidValue(f"from_torch: {where} is not known with such arguments: {error}.") from error
 
     def _is_known(self, item: Any) -> bool:
         """Say whether an operation's value depends on weights only, not on the images or their number."""
@@ -267,7 +303,12 @@ class TorchReader:
                 *torch.fx.node.map_arg(item.args, tensor), **torch.fx.node.map_arg(item.kwargs, tensor)
             )
         if isinstance(found, torch.Tensor):
-            self.arrays[item.name] = found.numpy()
+            array = found.numpy()
+            if array.shape[:1] == (BATCH,) and (array == array[:1]).all():
+                one = self.step(item, "one image", layers.Constant(array[:1].astype(self.dtype)))
+                self.add(item, layers.Add(), one, self.per_image(item, 0.0, array.ndim))
+            else:
+                self.arrays[item.name] = array
         else:
             self.known_parts[item.name] = [part.numpy() for part in found]
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from convscope.errors import DtypeError, InvalidValue, UnknownName, nearest_names
+from convscope.errors import ConvscopeError, DtypeError, InvalidValue, UnknownName, nearest_names
 from convscope.layers.base import Array, Shape
 from convscope.network import passes
 from convscope.network.activations import Activations, Gradients
@@ -319,7 +319,7 @@ class Network:
         >>> list(cs.models.small_cnn().fused().nodes)
         ['relu1', 'pool1', 'bn1', 'relu2', 'pool2', 'bn2', 'flatten', 'fc']
         """
-        nodes = fused_nodes(self._nodes, self.outputs, self._shapes)
+        nodes = fused_nodes(self._nodes, self.outputs, self._shapes_of_two())
         return self._with(frozen(node) for node in nodes)
 
     def parted(self) -> Network:
@@ -339,7 +339,7 @@ class Network:
         convolution, batch norm or sum before it. Parameters, gradients and running statistics have the
         same names.
         """
-        nodes = joined_nodes(self._nodes, output, self._shapes)
+        nodes = joined_nodes(self._nodes, output, self._shapes_of_two())
         return self._with(nodes, outputs=(output,))
 
     def predictor(self, outputs: Sequence[str] | None = None) -> Predictor:
@@ -347,6 +347,17 @@ class Network:
         names = self.outputs if outputs is None else check_outputs(outputs, self._nodes)
         usual = {self.input_name: (self._batch_size, *self.input_shape), **self.more_inputs}
         return Predictor(self._nodes, names, usual, self.dtype)
+
+    def _shapes_of_two(self) -> dict[str, Shape]:
+        """Give shapes that tell what is the same for all images from what there is for each.
+
+        Of a graph for so many images only they are the usual ones.
+        """
+        usual = {self.input_name: self._shapes[self.input_name], **self.more_inputs}
+        try:
+            return shapes_of(self._nodes, {name: (2 * n, *rest) for name, (n, *rest) in usual.items()})
+        except ConvscopeError:
+            return self._shapes
 
     def borrowed(self, key: Hashable, make: Callable[[], Made]) -> AbstractContextManager[Made]:
         """Lend what somebody made of the network; it is made anew when a parameter has changed.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from convscope.formats.onnx_operators.registry import CannotRead, Operator, reads, writes
-from convscope.layers import Dropout, LogSoftmax, Softmax, Tanh
+from convscope.layers import Dropout, LogSoftmax, Reshape, Softmax, Tanh
 
 if TYPE_CHECKING:
     from convscope.formats.onnx_reader import GraphReader
@@ -42,20 +43,28 @@ def write_tanh(node: Node, layer: Tanh, graph: GraphWriter) -> None:
     graph.emit("Mul", name, [value, factor])
 
 
+_SOFTMAXES: Mapping[str, Any] = {"Softmax": Softmax, "LogSoftmax": LogSoftmax}
+
+
 @reads("LogSoftmax")
 @reads("Softmax")
 def read_softmax(operator: Operator, graph: GraphReader) -> None:
     """Up to opset 12 everything from the axis on is one vector; since 13 the axis alone."""
-    shape = graph.shape(operator.inputs[0])
+    shape, layer_class = graph.shape(operator.inputs[0]), _SOFTMAXES[operator.kind]
     axis = operator.get("axis", -1 if operator.opset >= 13 else 1)
     if not -len(shape) <= axis < len(shape):
         raise CannotRead(f"axis must exist in the input; got axis {axis}, shape {shape} for one image")
     axis %= len(shape)
-    if operator.opset < 13 and math.prod(shape[axis + 1 :]) != 1:
-        raise CannotRead(f"up to opset 12 it mixes the axes from {axis} on; got shape {shape} for one image")
     if axis == 0 and graph.batch is None:
         raise CannotRead("axis must not be that of the batch, which the file leaves open")
-    graph.add(operator, Softmax(axis) if operator.kind == "Softmax" else LogSoftmax(axis))
+    if operator.opset >= 13 or math.prod(shape[axis + 1 :]) == 1:
+        graph.add(operator, layer_class(axis))
+        return
+    first = {0: 1, 1: 0}.get(axis, -1)  # a vector in all, one for each image, more
+    flat = Reshape((first, math.prod(shape[axis:])))
+    vectors = graph.step(operator, "vectors", flat, operator.inputs)
+    shares = graph.step(operator, "shares", layer_class(1), [vectors])
+    graph.add(operator, Reshape((shape[0] if axis == 0 else first, *shape[1:])), [shares])
 
 
 @writes("LogSoftmax")
@@ -69,9 +78,9 @@ def read_dropout(operator: Operator, graph: GraphReader) -> None:
     """Identity, unless the network is trained further."""
     if operator.has_input(2) and graph.constant(operator, 2):
         raise CannotRead("training_mode must be false")
-    if any(operator.outputs[1:]):  # the mask: nothing is dropped
-        if graph.batch is None:
-            operator.only_first_output()
+    if graph.batch is None:
+        operator.only_first_output(graph.uses)
+    elif any(operator.outputs[1:]):  # the mask: nothing is dropped
         graph.define(operator, np.ones(graph.shape(operator.inputs[0]), bool), 1)
     ratio = float(graph.constant(operator, 1)) if operator.has_input(1) else operator.get("ratio", 0.5)
     graph.add(operator, Dropout(min(round(ratio, 6), 0.999999)))

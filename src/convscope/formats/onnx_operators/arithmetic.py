@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 def read_sum(operator: Operator, graph: GraphReader) -> None:
     if len(operator.inputs) == 1:
         graph.add(operator, Cast("float"))
+    elif len(operator.inputs) == 2:
+        read_add(operator, graph)
     else:
         graph.add(operator, Add(), operator.inputs)
 
@@ -94,6 +96,10 @@ def _register(kind: str, layer_class: Any) -> None:
         stretch_as_before(operator, graph)
         if len(operator.inputs) == 1:
             graph.add(operator, Cast("float"))
+            return
+        first = graph.only_used_here(operator.inputs[0]) if kind == "Where" else None
+        if first is not None and first.inputs and first.name == f"{operator.name}/truth":
+            graph.join(operator, first, Where(), operator.inputs[1:])  # as convscope writes the two
         else:
             graph.add(operator, layer_class(), operator.inputs)
 
@@ -132,7 +138,16 @@ def read_cast(operator: Operator, graph: GraphReader) -> None:
     to = int(operator.get("to", 0))
     if to not in _KINDS:
         raise CannotRead(f"to must be a type of numbers; got {to}")
-    graph.add(operator, Cast(_KINDS[to]))
+    before = graph.only_used_here(operator.inputs[0])
+    if _KINDS[to] == "float" and before is not None and before.name in _typed_names(operator.name):
+        graph.join(operator, before, before.layer)  # as convscope writes the two
+    else:
+        graph.add(operator, Cast(_KINDS[to]))
+
+
+def _typed_names(name: str) -> list[str]:
+    """Give the names of what convscope writes before a cast back to its own type."""
+    return [f"{name}/{what}" for what in ("truth", "place", "int", "bool")]
 
 
 @writes("Cast")

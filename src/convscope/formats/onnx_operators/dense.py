@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.formats.onnx_operators.registry import CannotRead, Operator, reads, writes
-from convscope.layers import Add, Linear, MatMul, Multiply, Transpose
+from convscope.layers import Linear, MatMul
 
 if TYPE_CHECKING:
     from convscope.formats.onnx_reader import GraphReader
@@ -68,25 +68,20 @@ def _read_product(operator: Operator, graph: GraphReader) -> None:
     """A product of two computed matrices, step by step; the last step has the operator's name."""
     a, b = operator.inputs[0], operator.inputs[1]
     if operator.get("transA", 0):
-        a = graph.step(operator, "transposed A", Transpose((1, 0)), [a])
+        a = graph.compute(operator, "Transpose", "transposed A", [a], perm=(1, 0))
     if operator.get("transB", 0):
-        b = graph.step(operator, "transposed B", Transpose((1, 0)), [b])
-    steps: list[tuple[Any, list[str]]] = [(MatMul(), [a, b])]
-    if operator.get("alpha", 1.0) != 1:
-        steps.append((Multiply(), ["", _number(operator, graph, "alpha")]))
-    if operator.has_input(2):
+        b = graph.compute(operator, "Transpose", "transposed B", [b], perm=(1, 0))
+    scaled, added = operator.get("alpha", 1.0) != 1, operator.has_input(2)
+    value = graph.compute(operator, "MatMul", "product" if scaled or added else "", [a, b])
+    if scaled:
+        values = [value, _number(operator, graph, "alpha")]
+        value = graph.compute(operator, "Mul", "scaled" if added else "", values)
+    if added:
         addend = operator.inputs[2]
         if operator.get("beta", 1.0) != 1:
-            factor = _number(operator, graph, "beta")
-            addend = graph.step(operator, "scaled C", Multiply(), [addend, factor])
-        steps.append((Add(), ["", addend]))
-    value = ""
-    for index, (layer, values) in enumerate(steps):
-        values = [item or value for item in values]
-        if index == len(steps) - 1:
-            graph.add(operator, layer, values)
-        else:
-            value = graph.step(operator, f"step {index + 1}", layer, values)
+            values = [addend, _number(operator, graph, "beta")]
+            addend = graph.compute(operator, "Mul", "scaled C", values)
+        graph.compute(operator, "Add", "", [value, addend])
 
 
 def _number(operator: Operator, graph: GraphReader, name: str) -> str:

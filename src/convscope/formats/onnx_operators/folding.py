@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.formats.batch import is_open
 from convscope.formats.onnx_operators.registry import CannotRead, Operator
 from convscope.ops.moves import reshape_to
 
@@ -46,7 +47,14 @@ def fold(operator: Operator, values: list[Known | None], max_bytes: int) -> list
             found = function(operator, *values)
     except (ValueError, TypeError, IndexError, OverflowError, MemoryError, ZeroDivisionError) as error:
         raise CannotRead(f"it cannot be computed: {str(error) or type(error).__name__}") from error
-    return [np.asarray(value) for value in (found if isinstance(found, list) else [found])]
+    return [_settled(np.asarray(value)) for value in (found if isinstance(found, list) else [found])]
+
+
+def _settled(array: Known) -> Known:
+    """Give lengths among which the open batch axis is no more as plain whole numbers."""
+    if array.dtype != object or is_open(array):
+        return array
+    return array.astype(np.int64)
 
 
 def _axes(operator: Operator, values: tuple[Known | None, ...], rank: int) -> tuple[int, ...]:
@@ -141,10 +149,12 @@ def _cast(operator: Operator, x: Known) -> Any:
 
 def _constant_of_shape(operator: Operator, shape: Known) -> Any:
     value = operator.get("value", np.zeros(1, np.float32))
-    # An open batch axis is 1 here: what is filled with one number stretches.
-    return np.full(
-        [n if isinstance(n, int | np.integer) else 1 for n in shape.tolist()], value.reshape(-1)[0]
-    )
+    return np.full(_of_one_image(shape), value.reshape(-1)[0])
+
+
+def _of_one_image(lengths: Known) -> list[int]:
+    """Give lengths in which an open batch axis is 1: what is the same for all images stretches."""
+    return [n if isinstance(n, int) else n.times for n in lengths.reshape(-1).tolist()]
 
 
 def _arg_max(operator: Operator, x: Known) -> Any:
@@ -156,10 +166,16 @@ def _arg_max(operator: Operator, x: Known) -> Any:
 def _pad(operator: Operator, x: Known, *values: Known | None) -> Any:
     pads = np.reshape(np.asarray(values[0] if values else operator.get("pads")), -1)
     fill = values[1] if len(values) > 1 and values[1] is not None else operator.get("value", 0)
-    half = len(pads) // 2
+    named = values[2] if len(values) > 2 and values[2] is not None else range(x.ndim)
+    axes, half = [int(axis) for axis in np.reshape(named, -1)], len(pads) // 2
+    if half != len(axes):
+        raise CannotRead(f"pads must have two numbers for each of {len(axes)} axes; got {pads.tolist()}")
+    ends = np.zeros((x.ndim, 2), np.int64)
+    ends[axes] = np.reshape(pads, (2, half)).T
     mode = operator.get("mode", "constant")
     more = {"constant_values": np.reshape(fill, -1)[0]} if mode == "constant" else {}
-    return np.pad(x, [*zip(pads[:half], pads[half:], strict=True)], mode=mode, **more)
+    kept = x[tuple(slice(-min(a, 0), n + min(b, 0)) for n, (a, b) in zip(x.shape, ends, strict=True))]
+    return np.pad(kept, np.maximum(ends, 0), mode=mode, **more)
 
 
 def _gather(operator: Operator, x: Known, at: Known) -> Any:
@@ -195,17 +211,21 @@ FOLDS: Mapping[str, Fold] = {
     "ConstantOfShape": _constant_of_shape,
     "Div": _divide,
     "Equal": _plain(np.equal),
-    "Expand": lambda operator, x, shape: np.array(x * np.ones([int(n) for n in shape], x.dtype)),
+    "Expand": lambda operator, x, shape: np.array(x * np.ones(_of_one_image(shape), x.dtype)),
     "Floor": _plain(np.floor),
     "Gather": _gather,
     "Greater": _plain(np.greater),
+    "GreaterOrEqual": _plain(np.greater_equal),
     "Identity": _plain(np.asarray),
     "Less": _plain(np.less),
+    "LessOrEqual": _plain(np.less_equal),
     "Max": _extreme(np.maximum),
     "Min": _extreme(np.minimum),
+    "Mod": lambda operator, a, b: (np.fmod if operator.get("fmod", 0) else np.mod)(a, b),
     "Mul": _plain(np.multiply),
     "Neg": _plain(np.negative),
     "Not": _plain(np.logical_not),
+    "Or": _plain(np.logical_or),
     "Pad": _pad,
     "Pow": _power,
     "Range": _plain(lambda start, limit, delta: np.arange(start, limit, delta, dtype=start.dtype)),
@@ -222,7 +242,7 @@ FOLDS: Mapping[str, Fold] = {
     "Squeeze": _squeeze,
     "Sub": _plain(np.subtract),
     "Sum": _extreme(np.add),
-    "Tile": lambda operator, x, repeats: np.tile(x, [int(n) for n in repeats]),
+    "Tile": lambda operator, x, repeats: np.tile(x, _of_one_image(repeats)),
     "Transpose": lambda operator, x: np.transpose(x, operator.get("perm")),
     "Unsqueeze": _unsqueeze,
     "Where": _plain(np.where),

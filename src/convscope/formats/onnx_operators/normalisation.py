@@ -7,18 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from convscope.formats.onnx_operators.registry import CannotRead, Operator, reads, writes
-from convscope.layers import (
-    Add,
-    BatchNorm,
-    GroupNorm,
-    InstanceNorm,
-    LayerNorm,
-    Multiply,
-    Reciprocal,
-    Reduce,
-    Sqrt,
-    Subtract,
-)
+from convscope.layers import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, Reduce
 
 if TYPE_CHECKING:
     from convscope.formats.onnx_reader import GraphReader
@@ -28,7 +17,7 @@ if TYPE_CHECKING:
 
 @reads("BatchNormalization")
 def read_batch_norm(operator: Operator, graph: GraphReader) -> None:
-    operator.only_first_output()
+    operator.only_first_output(graph.uses)
     if operator.get("training_mode", 0) or not operator.get("spatial", 1):
         raise CannotRead("training_mode must be 0 and spatial 1")
     weight, bias, mean, var = (graph.weight(operator, index) for index in (1, 2, 3, 4))
@@ -79,12 +68,12 @@ def _add_moments(operator: Operator, graph: GraphReader, axis: int, eps: float) 
     axes = range(axis % rank, rank)
     graph.constants[f"{operator.name}/eps"] = np.full((1,) * rank, eps, graph.dtype)
     mean = graph.step(operator, "mean", Reduce("mean", axes), [x])
-    centred = graph.step(operator, "centred", Subtract(), [x, mean])
-    squares = graph.step(operator, "squares", Multiply(), [centred, centred])
+    centred = graph.compute(operator, "Sub", "centred", [x, mean])
+    squares = graph.compute(operator, "Mul", "squares", [centred, centred])
     variance = graph.step(operator, "variance", Reduce("mean", axes), [squares])
-    shifted = graph.step(operator, "variance + eps", Add(), [variance, f"{operator.name}/eps"])
-    deviation = graph.step(operator, "deviation", Sqrt(), [shifted])
-    inverse = graph.step(operator, "1 / deviation", Reciprocal(), [deviation])
+    shifted = graph.compute(operator, "Add", "variance + eps", [variance, f"{operator.name}/eps"])
+    deviation = graph.compute(operator, "Sqrt", "deviation", [shifted])
+    inverse = graph.compute(operator, "Reciprocal", "1 / deviation", [deviation])
     for value, step in zip(operator.outputs[1:], (mean, inverse), strict=False):
         if value:
             graph.alias(value, step)

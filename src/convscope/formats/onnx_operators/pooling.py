@@ -14,6 +14,7 @@ from convscope.formats.onnx_operators.windows import (
     spatial_settings,
     window_attributes,
 )
+from convscope.geometry import kernel_span
 from convscope.layers import (
     AvgPool2d,
     AvgPoolNd,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 @reads("MaxPool")
 def read_max_pool(operator: Operator, graph: GraphReader) -> None:
-    operator.only_first_output()
+    operator.only_first_output(graph.uses)
     rank = len(operator.get("kernel_shape", ()))
     if rank != 2:
         ceil = bool(operator.get("ceil_mode", 0))
@@ -54,7 +55,8 @@ def read_max_pool(operator: Operator, graph: GraphReader) -> None:
 @writes("MaxPool2d")
 def write_max_pool(node: Node, layer: MaxPool2d, graph: GraphWriter) -> None:
     attributes = window_attributes(layer, graph.shapes[node.inputs[0]])
-    graph.emit("MaxPool", node.name, node.inputs, ceil_mode=_ceil_mode(node, layer, graph), **attributes)
+    _round_as_here(node, layer, graph, attributes)
+    graph.emit("MaxPool", node.name, node.inputs, **attributes)
 
 
 @reads("AveragePool")
@@ -80,8 +82,8 @@ def read_average_pool(operator: Operator, graph: GraphReader) -> None:
 def write_average_pool(node: Node, layer: AvgPool2d, graph: GraphWriter) -> None:
     attributes = window_attributes(layer, graph.shapes[node.inputs[0]])
     del attributes["dilations"]  # came with opset 19
-    attributes["ceil_mode"] = _ceil_mode(node, layer, graph)
     attributes["count_include_pad"] = int(layer.count_include_pad)
+    _round_as_here(node, layer, graph, attributes)
     graph.emit("AveragePool", node.name, node.inputs, **attributes)
 
 
@@ -116,14 +118,16 @@ def write_global_pool(node: Node, layer: Any, graph: GraphWriter) -> None:
 @writes("MaxPoolNd")
 def write_max_pool_nd(node: Node, layer: MaxPoolNd, graph: GraphWriter) -> None:
     attributes = spatial_attributes(layer, graph.shapes[node.inputs[0]])
-    graph.emit("MaxPool", node.name, node.inputs, ceil_mode=int(layer.ceil_mode), **attributes)
+    _round_as_here(node, layer, graph, attributes)
+    graph.emit("MaxPool", node.name, node.inputs, **attributes)
 
 
 @writes("AvgPoolNd", opset=19)
 def write_average_pool_nd(node: Node, layer: AvgPoolNd, graph: GraphWriter) -> None:
     attributes = spatial_attributes(layer, graph.shapes[node.inputs[0]])
     attributes["count_include_pad"] = int(layer.count_include_pad)
-    graph.emit("AveragePool", node.name, node.inputs, ceil_mode=int(layer.ceil_mode), **attributes)
+    _round_as_here(node, layer, graph, attributes)
+    graph.emit("AveragePool", node.name, node.inputs, **attributes)
 
 
 @writes("LpPoolNd", opset=18)
@@ -132,16 +136,30 @@ def write_lp_pool(node: Node, layer: Any, graph: GraphWriter) -> None:
     if layer.p != int(layer.p):
         raise InvalidValue(f"save: LpPool of ONNX must have a whole p; got {layer.p} in {node.name!r}.")
     attributes = spatial_attributes(layer, graph.shapes[node.inputs[0]])
-    attributes["ceil_mode"] = int(layer.ceil_mode)
+    _round_as_here(node, layer, graph, attributes)
     graph.emit("LpPool", node.name, node.inputs, p=int(layer.p), **attributes)
 
 
-def _ceil_mode(node: Node, layer: MaxPool2d | AvgPool2d, graph: GraphWriter) -> int:
-    """Give 0 where rounding up changes nothing.
+def _round_as_here(node: Node, layer: Any, graph: GraphWriter, attributes: dict[str, Any]) -> None:
+    """Say ceil_mode only where every reader takes it alike.
 
     A window that would begin in the padding at the end is left out by PyTorch, ONNX Runtime and
-    convscope; the shapes that onnx's own checker infers for ceil_mode=1 count it.
+    convscope; the shapes that onnx's own checker infers for ceil_mode=1 count it. So where rounding up
+    changes nothing it is not said, and where it changes one axis but not another, the padding at the
+    end is what the last windows reach into.
     """
     shape, floored = graph.shapes[node.inputs[0]], copy.copy(layer)
     floored.ceil_mode = False
-    return int(floored.output_shape(shape) != layer.output_shape(shape))
+    attributes["ceil_mode"] = int(floored.output_shape(shape) != layer.output_shape(shape))
+    pads = attributes.get("pads")
+    if not attributes["ceil_mode"] or pads is None or attributes.get("count_include_pad"):
+        return
+    rank = len(layer.kernel_size)
+    reach, counted = [], []
+    for axis, (size, output) in enumerate(zip(shape[2:], layer.output_shape(shape)[2:], strict=True)):
+        kernel, stride = layer.kernel_size[axis], layer.stride[axis]
+        span = kernel_span(kernel, attributes.get("dilations", (1,) * rank)[axis])
+        counted.append(-(-(size + pads[axis] + pads[rank + axis] - span) // stride) + 1 == output)
+        reach.append(max(pads[rank + axis], (output - 1) * stride + span - size - pads[axis]))
+    if not all(counted) and all(end < k for end, k in zip(reach, layer.kernel_size, strict=True)):
+        attributes["pads"], attributes["ceil_mode"] = [*pads[:rank], *reach], 0

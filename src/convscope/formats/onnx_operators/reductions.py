@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convscope.formats.onnx_operators.registry import Operator, reads, writes
-from convscope.layers import ArgMax, Cast, Reduce
+from convscope.layers import Abs, ArgMax, Cast, Reduce
 
 if TYPE_CHECKING:
     from convscope.formats.onnx_reader import GraphReader
@@ -31,7 +31,7 @@ def _read(operator: Operator, graph: GraphReader) -> None:
     given = graph.optional(operator, 1) if operator.has_input(1) else operator.get("axes")
     axes = [] if given is None else [int(a) for a in np.reshape(given, -1)]
     if not axes and operator.get("noop_with_empty_axes", 0):
-        graph.add(operator, Cast("float"))
+        graph.add(operator, Abs() if how == "norm" else Cast("float"))  # of one value each
     else:
         graph.add(operator, Reduce(how, axes, keepdims=bool(operator.get("keepdims", 1)), p=p))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,10 +39,11 @@ class Operator:
         """Give an attribute, or what the standard says where it is absent."""
         return self.attributes.get(attribute, default)
 
-    def only_first_output(self) -> None:
-        """Refuse the operator if anything asks for its further outputs."""
-        if any(self.outputs[1:]):
-            raise CannotRead(f"only its first output is known; got {', '.join(self.outputs)}")
+    def only_first_output(self, uses: Mapping[str, int]) -> None:
+        """Refuse the operator if anything uses its further outputs."""
+        used = [value for value in self.outputs[1:] if value and uses.get(value)]
+        if used:
+            raise CannotRead(f"only its first output is known, but {', '.join(used)} is used")
 
 
 Reader = Callable[[Operator, "GraphReader"], None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,7 +94,9 @@ def _add(
     rules = [
         AxisRule(axis, output[axis], scales[axis], **_words(words, more, regions, axis))
         for axis in range(len(shape))
-        if scales[axis] != 1 or output[axis] != shape[axis] or words["coordinates"] == "tf_crop_and_resize"
+        if scales[axis] != 1
+        or output[axis] != shape[axis]
+        or (regions is not None and regions[axis] != (0.0, 1.0))
     ]
     graph.add(operator, ResizeAxes(rules))
 
@@ -147,27 +150,28 @@ def _mode(operator: Operator) -> str:
 
 @writes("Resize2d")
 def write_resize(node: Node, layer: Resize2d, graph: GraphWriter) -> None:
-    h, w = graph.shapes[node.inputs[0]][2:]
-    if layer.scale is not None:
-        scales = np.array([1, 1, *layer.scale], np.float32)
-        inputs = [*node.inputs, "", graph.constant(f"{node.name}.scales", scales)]
-    else:
-        rows, columns = graph.shapes[node.name][2:]
-        # as scales, not sizes, so that the batch stays free
-        scales = np.array([1, 1, _scale(h, rows), _scale(w, columns)], np.float32)
-        inputs = [*node.inputs, "", graph.constant(f"{node.name}.scales", scales)]
-    graph.emit(
-        "Resize",
-        node.name,
-        inputs,
-        mode={"bilinear": "linear"}.get(layer.mode, layer.mode),
-        coordinate_transformation_mode=layer.coordinates,
-        nearest_mode=layer.rounding,
-    )
+    """Sizes for rows and columns alone, so that the batch stays free, need opset 18; scales do not."""
+    attributes = {
+        "mode": {"bilinear": "linear"}.get(layer.mode, layer.mode),
+        "coordinate_transformation_mode": layer.coordinates,
+        "nearest_mode": layer.rounding,
+    }
+    old, new = graph.shapes[node.inputs[0]][2:], graph.shapes[node.name][2:]
+    if layer.scale is None:
+        graph.need_opset(18)
+        sizes = graph.constant(f"{node.name}.sizes", np.array(new, np.int64))
+        graph.emit("Resize", node.name, [*node.inputs, "", "", sizes], axes=[2, 3], **attributes)
+        return
+    scales = [1, 1, *(_scale(*item) for item in zip(layer.scale, old, new, strict=True))]
+    stored = graph.constant(f"{node.name}.scales", np.array(scales, np.float32))
+    graph.emit("Resize", node.name, [*node.inputs, "", stored], **attributes)
 
 
-def _scale(old: int, new: int) -> np.float32:
-    """Give the scale in float32 whose floored product is the new size."""
+def _scale(wished: float, old: int, new: int) -> np.float32:
+    """Give the scale in float32, the nearest above if its floored product were not the new size."""
+    scale = np.float32(wished)
+    if math.floor(float(scale) * old) == new:
+        return scale
     scale = np.float32(new / old)
     while math.floor(float(scale) * old) < new:
         scale = np.nextafter(scale, np.float32(np.inf))
@@ -176,31 +180,77 @@ def _scale(old: int, new: int) -> np.float32:
 
 @writes("ResizeAxes", opset=19)
 def write_resize_axes(node: Node, layer: ResizeAxes, graph: GraphWriter) -> None:
-    """One operator for each axis, since each has a rule of its own; the last one has the node's name."""
+    """One operator for axes of one rule; the last one has the node's name."""
     shape, value = list(graph.shapes[node.inputs[0]]), node.inputs[0]
     if not layer.rules:
         graph.emit("Identity", node.name, [value])
-    for index, rule in enumerate(layer.rules):
-        scale = np.float32(rule.scale)
-        if math.floor(float(scale) * shape[rule.axis]) != rule.output:
-            scale = _scale(shape[rule.axis], rule.output)
-        inputs = [
-            value,
-            graph.constant(f"{node.name}.region", np.array(rule.region, np.float32)),
-            graph.constant(f"{node.name}.scale", np.array([scale], np.float32)),
-        ]
-        last = index == len(layer.rules) - 1
-        value = graph.emit(
-            "Resize",
-            node.name if last else f"{node.name}/axis {rule.axis}",
-            inputs,
-            axes=[rule.axis],
-            mode=rule.mode,
-            coordinate_transformation_mode=rule.coordinates,
-            nearest_mode=rule.rounding,
-            antialias=int(rule.antialias),
-            exclude_outside=int(rule.exclude_outside),
-            cubic_coeff_a=rule.cubic_a,
-            extrapolation_value=rule.extrapolation,
-        )
-        shape[rule.axis] = rule.output
+    groups = _alike(layer.rules, shape)
+    for index, rules in enumerate(groups):
+        last = index == len(groups) - 1
+        name = node.name if last else f"{node.name}/axis {rules[0].axis}"
+        value = _write_rules(name, value, rules, shape, graph)
+        for rule in rules:
+            shape[rule.axis] = rule.output
+
+
+def _alike(rules: Sequence[AxisRule], shape: Sequence[int]) -> list[list[AxisRule]]:
+    """Put neighbours that one operator can say into one group."""
+    groups: list[list[AxisRule]] = []
+    key = None
+    for rule in rules:
+        same = replace(rule, axis=0, output=1, scale=1.0, region=(0.0, 1.0)), _by_scale(rule, shape)
+        if same == key:
+            groups[-1].append(rule)
+        else:
+            groups.append([rule])
+        key = same
+    return groups
+
+
+def _by_scale(rule: AxisRule, shape: Sequence[int]) -> bool:
+    """Say whether the scale in float32 is the very scale, and tells the new length."""
+    return (
+        float(np.float32(rule.scale)) == rule.scale
+        and math.floor(rule.scale * shape[rule.axis]) == rule.output
+    )
+
+
+def _by_size(rule: AxisRule, shape: Sequence[int]) -> bool:
+    """Say whether the new length tells the scale."""
+    return rule.scale == rule.output / shape[rule.axis]
+
+
+def _write_rules(
+    name: str, value: str, rules: Sequence[AxisRule], shape: Sequence[int], graph: GraphWriter
+) -> str:
+    rule = rules[0]
+    region = [rule.region[0] for rule in rules] + [rule.region[1] for rule in rules]
+    inputs = [value, graph.constant(f"{name}.region", np.array(region, np.float32))]
+    sized = [_by_size(rule, shape) for rule in rules]
+    common = any(sized) and all(
+        rule.scale == rules[0].scale and math.floor(rule.scale * shape[rule.axis] + 0.5) == rule.output
+        for rule in rules
+    )
+    policy = {}
+    if _by_scale(rule, shape) or not (all(sized) or common):
+        scales = [_scale(rule.scale, shape[rule.axis], rule.output) for rule in rules]
+        inputs.append(graph.constant(f"{name}.scale", np.array(scales, np.float32)))
+    else:  # of one scale that only one axis tells, the others' limits are far
+        far = 2**20
+        sizes = [rule.output if exact else far for rule, exact in zip(rules, sized, strict=True)]
+        inputs += ["", graph.constant(f"{name}.sizes", np.array(sizes, np.int64))]
+        policy = {} if all(sized) else {"keep_aspect_ratio_policy": "not_larger"}
+    return graph.emit(
+        "Resize",
+        name,
+        inputs,
+        axes=[rule.axis for rule in rules],
+        mode=rule.mode,
+        coordinate_transformation_mode=rule.coordinates,
+        nearest_mode=rule.rounding,
+        antialias=int(rule.antialias),
+        exclude_outside=int(rule.exclude_outside),
+        cubic_coeff_a=rule.cubic_a,
+        extrapolation_value=rule.extrapolation,
+        **policy,
+    )

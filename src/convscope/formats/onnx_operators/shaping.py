@@ -12,6 +12,9 @@ from convscope.formats.batch import Batch
 from convscope.formats.onnx_operators.folding import slices, split_lengths
 from convscope.formats.onnx_operators.registry import CannotRead, Operator, reads, writes
 from convscope.layers import (
+    Add,
+    Cast,
+    Clip,
     Concatenate,
     DepthToSpace,
     Expand,
@@ -19,6 +22,7 @@ from convscope.layers import (
     Gather,
     Pad2d,
     PadAxes,
+    Reduce,
     Reshape,
     Slice,
     SpaceToDepth,
@@ -97,7 +101,24 @@ def read_concat(operator: Operator, graph: GraphReader) -> None:
     axis = int(operator.get("axis", 1))
     if axis % max(1, len(graph.shape(operator.inputs[0]))) == 0 and graph.batch is None:
         raise CannotRead("axis must not be that of the batch, which the file leaves open")
-    graph.add(operator, Concatenate(axis), operator.inputs)
+    graph.add(operator, Concatenate(axis), _for_each_image(operator, graph))
+
+
+def _for_each_image(operator: Operator, graph: GraphReader) -> list[str]:
+    """Let constants of one image stretch over an open batch axis: to each, a zero of each image is added."""
+    computed = [value for value in operator.inputs if graph.known(value) is None]
+    if graph.batch is not None or not computed:
+        return [*operator.inputs]
+    values, rank = [], len(graph.shape(computed[0]))
+    for index, value in enumerate(operator.inputs):
+        known = graph.known(value)
+        if known is not None and known.shape[:1] == (1,):
+            most = Reduce("max", range(1, rank))
+            largest = graph.step(operator, f"largest for {index}", most, computed[:1])
+            zero = graph.step(operator, f"zero for {index}", Clip(0, 0), [largest])
+            value = graph.step(operator, f"images of {index}", Add(), [value, zero])
+        values.append(value)
+    return values
 
 
 @writes("Concatenate")
@@ -107,7 +128,8 @@ def write_concat(node: Node, layer: Concatenate, graph: GraphWriter) -> None:
 
 @reads("Identity")
 def read_identity(operator: Operator, graph: GraphReader) -> None:
-    graph.rename(operator)
+    """A node as any other, so that its value can be asked for by its name."""
+    graph.add(operator, Cast("float"))
 
 
 @reads("Constant")
@@ -126,7 +148,7 @@ def read_transpose(operator: Operator, graph: GraphReader) -> None:
     rank = len(graph.shape(operator.inputs[0]))
     order = tuple(operator.get("perm", range(rank)[::-1]))
     if graph.batch is None and order[:1] != (0,):
-        raise CannotRead(f"the batch axis, which the file leaves open, must stay first; got {order}")
+        graph.moved = graph.moved or operator
     graph.add(operator, Transpose(order))
 
 

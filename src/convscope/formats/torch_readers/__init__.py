@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from convscope.formats.torch_readers.moves import MOVES
+from convscope.formats.torch_readers.reductions import REDUCTIONS
 from convscope.formats.torch_readers.row import BATCH, Row
 from convscope.formats.torch_readers.values import VALUES
 from convscope.formats.torch_readers.windows import WINDOWS
 
 __all__ = ["BATCH", "READERS"]
 
-READERS: Mapping[str, Row] = {**WINDOWS, **MOVES, **VALUES}
+READERS: Mapping[str, Row] = {**WINDOWS, **MOVES, **REDUCTIONS, **VALUES}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +50,8 @@ def _reshape(reader: TorchReader, item: Any, given: Arguments) -> None:
         reader.add(item, layers.Cast("float"), source)
     elif new[0] == old[0] and len(new) == 2 and len(old) == 4:
         reader.add(item, layers.Flatten(), source)
+    elif new.count(BATCH) == 1 and new[0] != BATCH:  # the batch was moved: it is what varies
+        reader.add(item, layers.Reshape([-1 if n == BATCH else n for n in new]), source)
     elif new[0] == old[0]:
         reader.add(item, layers.Reshape((0, *new[1:])), source)
     else:  # the batch is among the first axis's values
@@ -79,6 +82,33 @@ def _slice(reader: TorchReader, item: Any, given: Arguments) -> None:
         reader.add(item, layers.Cast("float"), given["self"])
         return
     reader.add(item, layers.Slice({given["dim"]: (start, end, given["step"])}), given["self"])
+
+
+def _put(reader: TorchReader, item: Any, given: Arguments) -> None:
+    """Put values in the place of a slice, or of one pick, along an axis."""
+    whole, part, axis = given["self"], given["src"], given["dim"]
+    length = shape_of(whole)[axis]
+    if "index" in given:
+        start = given["index"] % length
+        end, part = start + 1, reader.step(item, "part", layers.Unsqueeze((axis,)), part)
+    else:
+        start, end, step = slice(given["start"], given["end"], given["step"]).indices(length)
+        if step != 1:
+            raise InvalidValue(f"the places must lie side by side; got every {step}")
+    parts = [part]
+    if start > 0:
+        parts.insert(0, reader.step(item, "before", layers.Slice({axis: (0, start, 1)}), whole))
+    if end < length:
+        parts.append(reader.step(item, "after", layers.Slice({axis: (end, None, 1)}), whole))
+    if axis % len(shape_of(whole)) == 0 and len(parts) > 1:
+        raise InvalidValue("the batch axis must stay")
+    reader.add(item, layers.Concatenate(axis) if len(parts) > 1 else layers.Cast("float"), *parts)
+
+
+def _overwrite(reader: TorchReader, item: Any, given: Arguments) -> None:
+    """Other values, stretched to the shape of what they replace."""
+    zeros = reader.step(item, "zeros", layers.Clip(0, 0), given["self"])
+    reader.add(item, layers.Add(), zeros, given["src"])
 
 
 def _narrow(reader: TorchReader, item: Any, given: Arguments) -> None:
@@ -136,7 +166,7 @@ def _roll(reader: TorchReader, item: Any, given: Arguments) -> None:
 def _expand(reader: TorchReader, item: Any, given: Arguments) -> None:
     """The batch stretches by itself."""
     old, new = shape_of(given["self"]), shape_of(item)
-    if len(new) > len(old) or new[0] != old[0]:
+    if len(new) != len(old) or new[0] != old[0]:
         raise InvalidValue(f"only the axes of one image may be stretched; got {old} to {new}")
     reader.add(item, layers.Expand((1, *new[1:])), given["self"])
 
@@ -190,21 +220,40 @@ def _upsample(mode: str, coordinates: str = "half_pixel", rounding: str = "floor
         old, size = shape_of(source)[2:], shape_of(item)[2:]
         said, smooth = _scales(given, len(old)), "_aa" in str(item.target)
         scales = said or [m / n for n, m in zip(old, size, strict=True)]
+        if said and reader.dtype == np.float32:
+            scales = _kept(old, said, size)
         place = "align_corners" if given.get("align_corners") else coordinates
-        exact = all(n * s == m for n, s, m in zip(old, scales, size, strict=True))
+        if place == "asymmetric":  # PyTorch takes the very pixel, or each twice, whatever the factor
+            scales = [m / n if m in (n, 2 * n) else s for n, m, s in zip(old, size, scales, strict=True)]
         words: dict[str, Any] = {"mode": mode, "coordinates": place}
-        if len(old) == 2 and not smooth and (exact or not said):
+        if len(old) == 2 and not smooth:
             words["mode"] = "bilinear" if mode == "linear" else mode
             words |= {"rounding": rounding} if mode == "nearest" else {}
             pair, both = (scales[0], scales[1]), (size[0], size[1])
-            layer: Layer = layers.Resize2d(scale=pair, **words) if exact else layers.Resize2d(both, **words)
+            layer: Layer = layers.Resize2d(both, **words)
+            if (said and place != "align_corners") or _exact(old, scales, size):
+                layer = layers.Resize2d(scale=pair, **words)
         else:
+            if place == "align_corners":  # the corners lie on whole cells
+                scales = [m / n for n, m in zip(old, size, strict=True)]
             words |= {"antialias": True, "exclude_outside": True, "cubic_a": -0.5} if smooth else {}
             rules = [AxisRule(2 + i, size[i], scales[i], rounding=rounding, **words) for i in range(len(old))]
             layer = layers.ResizeAxes(rules)
         reader.add(item, layer, source)
 
     return row
+
+
+def _kept(old: Sequence[int], scales: Sequence[float], size: Sequence[int]) -> list[float]:
+    """Give the factors as a file keeps them, in float32, where the sizes are the same then."""
+    rounded = [float(np.float32(s)) for s in scales]
+    same = all(math.floor(n * s) == m for n, s, m in zip(old, rounded, size, strict=True))
+    return rounded if same else [*scales]
+
+
+def _exact(old: Sequence[int], scales: Sequence[float], size: Sequence[int]) -> bool:
+    """Say whether the factors, which a file keeps in float32, serve images of other sizes too."""
+    return all(n * s == m and float(np.float32(s)) == s for n, s, m in zip(old, scales, size, strict=True))
 
 
 def _scales(given: Arguments, rank: int) -> list[float] | None:
@@ -228,7 +277,8 @@ def _copy(reader: TorchReader, item: Any, given: Arguments) -> None:
 
 def _squeeze(reader: TorchReader, item: Any, given: Arguments) -> None:
     shape = shape_of(given["self"])
-    axes = [a % len(shape) for a in axes_of(given["dim"]) if shape[a] == 1]
+    asked = axes_of(given["dim"]) if "dim" in given else range(len(shape))
+    axes = [a % len(shape) for a in asked if shape[a] == 1]
     reader.add(item, layers.Squeeze(axes), given["self"])
 
 
@@ -245,7 +295,7 @@ MOVES: Mapping[str, Row] = {
         ),
         _copy,
     ),
-    **dict.fromkeys(("expand", "expand_as"), _expand),
+    **dict.fromkeys(("expand", "expand_as", "broadcast_to"), _expand),
     **dict.fromkeys(("repeat", "tile"), _tile),
     "cat": _cat,
     "flip": _flip,
@@ -258,6 +308,8 @@ MOVES: Mapping[str, Row] = {
     "repeat_interleave": _repeat_each,
     "roll": _roll,
     "select": _select,
+    **dict.fromkeys(("slice_scatter", "select_scatter"), _put),
+    "copy": _overwrite,
     "slice": _slice,
     "squeeze": _squeeze,
     "stack": _stack,

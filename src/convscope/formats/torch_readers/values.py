@@ -14,8 +14,8 @@ from convscope.formats.torch_readers.row import (
     BATCH,
     Arguments,
     Row,
-    axes_of,
     of_input,
+    several,
     shape_of,
 )
 from convscope.layers import Layer
@@ -77,18 +77,34 @@ def _layer_norm(reader: TorchReader, item: Any, given: Arguments) -> None:
     reader.add(item, layer, given["input"])
 
 
-def _several(layer_class: Any) -> Row:
-    """An operation of two inputs, of which one may be a number."""
+def _divide(reader: TorchReader, item: Any, given: Arguments) -> None:
+    """A quotient, perhaps rounded down ("floor") or towards 0 ("trunc")."""
+    rounding = given.get("rounding_mode", "floor" if "floor_divide" in str(item.target) else None)
+    if rounding is None:
+        several(layers.Divide)(reader, item, given)
+        return
+    other = given["other"]
+    divisor = reader.number(item, "other", other) if isinstance(other, int | float) else other
+    quotient = reader.step(item, "quotient", layers.Divide(), given["self"], divisor)
+    reader.add(item, layers.Floor() if rounding == "floor" else layers.Cast("int"), quotient)
+
+
+def _not(reader: TorchReader, item: Any, given: Arguments) -> None:
+    """1 where it is 0, else 0."""
+    truth = reader.step(item, "truth", layers.Cast("bool"), given["self"])
+    reader.add(item, layers.Subtract(), reader.number(item, "one", 1.0), truth)
+
+
+def _both(layer_class: Any) -> Row:
+    """What is true of two truths."""
 
     def row(reader: TorchReader, item: Any, given: Arguments) -> None:
-        inputs = []
-        for key in ("self", "other"):
-            value = given.get(key, given.get("exponent", given.get("mat2")))
-            inputs.append(reader.number(item, key, value) if isinstance(value, int | float) else value)
-        if given.get("alpha", 1) != 1:
-            factor = reader.number(item, "alpha", given["alpha"])
-            inputs[1] = reader.step(item, "scaled", layers.Multiply(), inputs[1], factor)
-        reader.add(item, layer_class(), *inputs)
+        if "bitwise" in str(item.target) and "bool" not in str(item.meta["val"].dtype):
+            raise InvalidValue("only truth values are known, not bits")
+        truths = [
+            reader.step(item, f"truth of {key}", layers.Cast("bool"), given[key]) for key in ("self", "other")
+        ]
+        reader.add(item, layer_class(), *truths)
 
     return row
 
@@ -97,16 +113,6 @@ def _rsub(reader: TorchReader, item: Any, given: Arguments) -> None:
     other = given["other"]
     first = reader.number(item, "other", other) if isinstance(other, int | float) else other
     reader.add(item, layers.Subtract(), first, given["self"])
-
-
-def _reduce(how: str) -> Row:
-    def row(reader: TorchReader, item: Any, given: Arguments) -> None:
-        axes = axes_of(given.get("dim"))
-        if not axes or 0 in axes:
-            raise InvalidValue("the batch axis must stay")
-        reader.add(item, layers.Reduce(how, axes, keepdims=bool(given.get("keepdim", False))), given["self"])
-
-    return row
 
 
 def _prelu(reader: TorchReader, item: Any, given: Arguments) -> None:
@@ -118,55 +124,6 @@ def _clip(reader: TorchReader, item: Any, given: Arguments) -> None:
     high = given.get("max", given.get("max_val"))
     limits = (-math.inf if low is None else low, math.inf if high is None else high)
     reader.add(item, layers.Clip(*limits), given["self"])
-
-
-def _l2(reader: TorchReader, item: Any, given: Arguments) -> None:
-    axes = axes_of(given["dim"])
-    p = float(given.get("ord", given.get("p")) or 2)
-    layer = layers.Reduce("norm", axes, keepdims=given["keepdim"], p=p)
-    reader.add(item, layer, given["self"])
-
-
-def _var(reader: TorchReader, item: Any, given: Arguments) -> None:
-    """The mean of the squared distances from the mean, times n / (n - correction)."""
-    axes, source = axes_of(given.get("dim")), given["self"]
-    if not axes or 0 in axes:
-        raise InvalidValue("the batch axis must stay")
-    count = math.prod(shape_of(source)[a] for a in axes)
-    correction = given.get("correction", int(given.get("unbiased", True)))
-    mean = reader.step(item, "mean", layers.Reduce("mean", axes, keepdims=True), source)
-    far = reader.step(item, "distance", layers.Subtract(), source, mean)
-    squared = reader.step(item, "squared", layers.Multiply(), far, far)
-    layer = layers.Reduce("mean", axes, keepdims=bool(given.get("keepdim", False)))
-    found = reader.step(item, "of n", layer, squared)
-    factor = reader.number(item, "factor", count / (count - (1 if correction is None else correction)))
-    root = "std" in str(item.target)
-    if root:
-        found = reader.step(item, "variance", layers.Multiply(), found, factor)
-        reader.add(item, layers.Sqrt(), found)
-    else:
-        reader.add(item, layers.Multiply(), found, factor)
-
-
-def _extreme_along(how: str) -> Row:
-    """The values, and where they are."""
-
-    def row(reader: TorchReader, item: Any, given: Arguments) -> None:
-        keep, source = bool(given["keepdim"]), given["self"]
-        if "dim" not in given:
-            raise InvalidValue("the batch axis must stay")
-        value = reader.step(item, "values", layers.Reduce(how, (given["dim"],), keepdims=keep), source)
-        signed = source if how == "max" else reader.step(item, "negated", layers.Negate(), source)
-        place = reader.step(item, "places", layers.ArgMax(given["dim"], keepdims=keep), signed)
-        reader.parts[item.name] = [value, place]
-
-    return row
-
-
-def _arg_max(reader: TorchReader, item: Any, given: Arguments) -> None:
-    if given.get("dim") is None:
-        raise InvalidValue("the batch axis must stay")
-    reader.add(item, layers.ArgMax(given["dim"], keepdims=bool(given["keepdim"])), given["self"])
 
 
 def _compare(what: str) -> Row:
@@ -289,10 +246,7 @@ def _filled(reader: TorchReader, item: Any, given: Arguments) -> None:
     if shape[:1] != (BATCH,):
         reader.arrays[item.name] = np.full(shape, value, reader.dtype)
         return
-    axes = range(1, 1 + len(reader.shapes[reader.inputs[0]]))
-    one = reader.step(item, "one", layers.Reduce("max", axes, keepdims=False), reader.inputs[0])
-    full = reader.step(item, "filled", layers.Clip(value, value), one)
-    unit = reader.step(item, "unit", layers.Reshape((0, *(1 for _ in shape[1:]))), full)
+    unit = reader.per_image(item, value, len(shape))
     reader.add(item, layers.Expand((1, *shape[1:])), unit)
 
 
@@ -319,6 +273,7 @@ _PLAIN: Mapping[str, Callable[[Arguments], Layer]] = {
     "abs": lambda a: layers.Abs(),
     "neg": lambda a: layers.Negate(),
     "floor": lambda a: layers.Floor(),
+    "trunc": lambda a: layers.Cast("int"),
     "ceil": lambda a: layers.Ceil(),
     "erf": lambda a: layers.Erf(),
     "reciprocal": lambda a: layers.Reciprocal(),
@@ -330,21 +285,19 @@ _PLAIN: Mapping[str, Callable[[Arguments], Layer]] = {
 VALUES: Mapping[str, Row] = {
     **{name: of_input(make) for name, make in _PLAIN.items()},
     **dict.fromkeys(("clamp", "clip", "hardtanh", "clamp_min", "clamp_max"), _clip),
-    **dict.fromkeys(("matmul", "bmm", "mm"), _several(layers.MatMul)),
-    **dict.fromkeys(("linalg_vector_norm", "norm"), _l2),
-    **dict.fromkeys(("var", "std"), _var),
+    **dict.fromkeys(("matmul", "bmm", "mm"), several(layers.MatMul)),
     **dict.fromkeys(
         (what + how for what in ("zeros", "ones", "full") for how in ("", "_like")),
         _filled,
     ),
     **dict.fromkeys(("new_zeros", "new_ones", "new_full"), _filled),
+    **dict.fromkeys(("logical_not", "bitwise_not"), _not),
+    **dict.fromkeys(("logical_and", "bitwise_and"), _both(layers.Multiply)),
+    **dict.fromkeys(("logical_or", "bitwise_or"), _both(layers.Maximum)),
     **{name: _compare(name) for name in ("eq", "ne", "gt", "ge", "lt", "le")},
-    "add": _several(layers.Add),
-    "amax": _reduce("max"),
-    "amin": _reduce("min"),
-    "argmax": _arg_max,
+    "add": several(layers.Add),
     "batch_norm": _batch_norm,
-    "div": _several(layers.Divide),
+    **dict.fromkeys(("div", "floor_divide"), _divide),
     "elu": _elu,
     "expm1": _shifted(layers.Exp(), -1.0, before=False),
     "group_norm": _group_norm,
@@ -353,13 +306,10 @@ VALUES: Mapping[str, Row] = {
     "linear": _linear,
     "log1p": _shifted(layers.Log(), 1.0, before=True),
     "log_sigmoid": _chain(layers.Negate(), layers.Softplus(), layers.Negate()),
-    "max": _extreme_along("max"),
-    "maximum": _several(layers.Maximum),
-    "mean": _reduce("mean"),
-    "min": _extreme_along("min"),
-    "minimum": _several(layers.Minimum),
-    "mul": _several(layers.Multiply),
-    "pow": _several(layers.Power),
+    "maximum": several(layers.Maximum),
+    "minimum": several(layers.Minimum),
+    "mul": several(layers.Multiply),
+    "pow": several(layers.Power),
     "prelu": _prelu,
     "rsqrt": _chain(layers.Sqrt(), layers.Reciprocal()),
     "rsub": _rsub,
@@ -367,7 +317,6 @@ VALUES: Mapping[str, Row] = {
     "sign": _sign,
     "softplus": _softplus,
     "square": _square,
-    "sub": _several(layers.Subtract),
-    "sum": _reduce("sum"),
+    "sub": several(layers.Subtract),
     "where": _where,
 }

@@ -108,23 +108,45 @@ def _adaptive_avg_pool(reader: TorchReader, item: Any, given: Arguments) -> None
 
 
 def _means(size: int, output: int, dtype: Any) -> NDArray[Any]:
-    """Column i takes the mean of the pixels from floor(i*size/output) to ceil((i+1)*size/output)."""
+    """Column i takes the mean of the pixels of window i."""
     matrix = np.zeros((size, output), dtype)
-    for i in range(output):
-        first, last = i * size // output, -(-(i + 1) * size // output)
+    for i, (first, last) in enumerate(_windows(size, output)):
         matrix[first:last, i] = 1 / (last - first)
     return matrix
 
 
+def _windows(size: int, output: int) -> list[tuple[int, int]]:
+    """Give the windows of adaptive pooling: from floor(i*size/output) to ceil((i+1)*size/output)."""
+    return [(i * size // output, -(-(i + 1) * size // output)) for i in range(output)]
+
+
 def _adaptive_max_pool(reader: TorchReader, item: Any, given: Arguments) -> None:
+    """Equal windows are a pooling; others are cut out along each axis."""
     size = shape_of(given["self"])[2:]
-    output = each(given["output_size"], len(size))
-    if any(n % o for n, o in zip(size, output, strict=True)):
-        raise InvalidValue(f"adaptive max pooling of {size} to {output} has unequal windows")
-    kernel = tuple(n // o for n, o in zip(size, output, strict=True))
-    kind: Any = layers.MaxPool2d if len(size) == 2 else layers.MaxPoolNd
-    reader.add(item, kind(kernel, stride=kernel), given["self"])
+    values = item.meta["val"]
+    output = shape_of(item)[2:] if hasattr(values, "shape") else tuple(int(n) for n in values[0].shape[2:])
+    if all(n % o == 0 for n, o in zip(size, output, strict=True)):
+        kernel = tuple(n // o for n, o in zip(size, output, strict=True))
+        kind: Any = layers.MaxPool2d if len(size) == 2 else layers.MaxPoolNd
+        reader.add(item, kind(kernel, stride=kernel), given["self"])
+    else:
+        value = given["self"]
+        for axis, (n, o) in enumerate(zip(size, output, strict=True), 2):
+            value = _largest_along(reader, item, value, axis, _windows(n, o))
+        reader.sources[item.name] = value
     reader.parts[item.name] = [reader.sources[item.name]]
+
+
+def _largest_along(
+    reader: TorchReader, item: Any, value: Any, axis: int, windows: list[tuple[int, int]]
+) -> str:
+    """Give the node of the maxima of windows along one axis."""
+    parts = []
+    for i, (first, last) in enumerate(windows):
+        what = f"window {i} of axis {axis}"
+        part = reader.step(item, what, layers.Slice({axis: (first, last, 1)}), value)
+        parts.append(reader.step(item, f"maxima of {what}", layers.Reduce("max", (axis,)), part))
+    return reader.step(item, f"maxima of axis {axis}", layers.Concatenate(axis), *parts)
 
 
 WINDOWS: Mapping[str, Row] = {

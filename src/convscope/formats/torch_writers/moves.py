@@ -38,15 +38,16 @@ def _resize_axes(layer: Any, shapes: list[tuple[int, ...]]) -> Call:
 
     made = [weights(shapes[0][rule.axis], rule) for rule in layer.rules]
     steps = [
-        (rule, torch.from_numpy(matrix), torch.from_numpy(outside))
+        (rule, torch.from_numpy(matrix.T.copy()), torch.from_numpy(outside) if outside.any() else None)
         for rule, (matrix, outside) in zip(layer.rules, made, strict=True)
     ]
 
     def call(m: Any, x: Any) -> Any:
         for rule, matrix, outside in steps:
-            y = torch.tensordot(matrix.to(x), x, dims=([1], [rule.axis]))
-            filled = outside.reshape(-1, *(1,) * (y.ndim - 1))
-            x = torch.where(filled, rule.extrapolation, y).movedim(0, rule.axis)
+            y = x.movedim(rule.axis, -1) @ matrix.to(x)
+            if outside is not None:
+                y = torch.where(outside, rule.extrapolation, y)
+            x = y.movedim(-1, rule.axis)
         return x
 
     return call
