@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convscope.errors import InvalidValue, UnknownName
+from convscope.errors import DtypeError, InvalidValue, UnknownName
 from convscope.network import Address, parse_address
 
 SHAPES = {
@@ -71,3 +71,9 @@ def test_wrong_places(text: str, message: str) -> None:
     with pytest.raises(InvalidValue) as refusal:
         parse_address(text, SHAPES)
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize("address", [None, 3, ("conv1", (0, 1, 2)), b"fc[1]"])
+def test_an_address_is_text(address: object) -> None:
+    with pytest.raises(DtypeError, match=r"as text such as 'conv2\[3,5,7\]'; got"):
+        parse_address(address, SHAPES)  # type: ignore[arg-type]
