@@ -189,7 +189,7 @@ def _of_address(net: Network, text: str, activations: Activations, who: str, ima
 
 
 def class_index(net: Network, text: str, who: str) -> int:
-    """Find a class by its name, its number as text, one of its names, or a part of a name that no other has."""
+    """Find a class by its name or one of several, its number, or a part of a name that no other has."""
     if text in net.classes:
         return net.classes.index(text)
     if text.isdecimal():
