@@ -14,6 +14,7 @@ SHAPES = {
     "odd[1]": (1, 4, 5, 4),
     "odd": (1, 4, 5, 4),
     "with space": (1, 4, 5, 4),
+    " led by one": (1, 4, 5, 4),
     "fc": (1, 10),
 }
 
@@ -30,6 +31,8 @@ SHAPES = {
         ("odd[1][3]", "odd[1]", (3,)),
         ("odd[2]", "odd", (2,)),
         ("with space[1]", "with space", (1,)),
+        (" led by one", " led by one", ()),
+        (" led by one[1,2,3] ", " led by one", (1, 2, 3)),
         ("fc[9]", "fc", (9,)),
     ],
 )

@@ -72,7 +72,10 @@ def parse_address(text: str, shapes: Mapping[str, Shape]) -> Address:
     """
     if not isinstance(text, str):
         raise DtypeError(f"address: {_FORM}, as text such as 'conv2[3,5,7]'; got {text!r}.")
-    text = text.strip()
+    if text in shapes:
+        return Address(text)
+    # spaces around an address mean nothing, unless the node's own name begins with them
+    text = text.rstrip() if text.rpartition("[")[0] in shapes else text.strip()
     if text in shapes:
         return Address(text)
     name, place = _split(text)
