@@ -126,7 +126,7 @@ def test_ablate(place: Path, capsys: Output, tmp_path: Path) -> None:
     found = json.loads(said(capsys, "ablate", net, "digits", "-n", "relu1", "--off", "3,5-7", "--json"))
     assert found["groups"] == [[3, 5, 6, 7]]
     each = said(capsys, "ablate", net, "digits", "-n", "relu1", "--images", 50, "-o", tmp_path / "b.png")
-    assert "Each of 16 groups" in each
+    assert "Each of 16 channels" in each
     assert is_picture(tmp_path / "b.png")
     assert "either --node or --class" in refused(capsys, "ablate", net, "digits")
     assert "such as 3,5,8-11" in refused(capsys, "ablate", net, "digits", "-n", "relu1", "--off", "all")

@@ -76,5 +76,8 @@ def test_bad_input_is_one_line_and_two(
     assert error.strip().count("\n") == 0
 
 
-def test_a_picture_of_all_nodes_is_refused(files: tuple[str, str], tmp_path: Path) -> None:
-    assert main(["patches", files[0], str(tmp_path / "photos"), "-o", str(tmp_path / "x.png")]) == 2
+def test_a_picture_of_all_nodes(files: tuple[str, str], tmp_path: Path) -> None:
+    picture = tmp_path / "all.png"
+    assert main(["patches", files[0], str(tmp_path / "photos"), "-o", str(picture)]) == 0
+    with Image.open(picture) as drawn:
+        assert drawn.width > 1000

@@ -50,6 +50,15 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "algorithm": (lambda: cs.saliency(NET, image(), 1, algorithm="fast"), "auto, direct, winograd"),
     "fill": (lambda: cs.occlusion(NET, image(), 1, fill=float("nan")), "fill must be a finite number"),
     "fill in words": (lambda: cs.occlusion(NET, image(), 1, fill="grey"), "fill must be a finite number"),  # type: ignore[arg-type]
+    "a number for a node": (
+        lambda: cs.top_patches(NET, image(count=2), 3),  # type: ignore[call-overload]
+        "by its name, several as a list of names; got 3",
+    ),
+    "numbers for nodes": (
+        lambda: cs.feature_maps(NET, image(), [3]),  # type: ignore[list-item]
+        "by its name, several as a list of names; got [3]",
+    ),
+    "a folder for a run": (lambda: cs.evolution("runs/first"), "give convscope.load_run('runs/first')"),
     "half a pixel": (lambda: cs.occlusion(NET, image(), 1, size=2.5), "whole number of pixels"),  # type: ignore[arg-type]
     "too few targets": (
         lambda: cs.explain.attributions(NET, image(count=3), [1, 2]),
@@ -96,3 +105,10 @@ def test_maps_of_what_is_not_a_number_can_be_looked_at(tmp_path: Path) -> None:
     assert maps.picture is not None
     assert maps.picture[5, 7].tolist()[1] == 0  # what has no value is black
     maps.save(tmp_path / "maps.png")
+
+
+def test_one_image_may_stand_for_several() -> None:
+    one = cs.top_patches(NET, image(), "relu3", k=1)
+    several = cs.top_patches(NET, image()[None], "relu3", k=1)
+    assert one.images == 1
+    np.testing.assert_array_equal(one.values, several.values)

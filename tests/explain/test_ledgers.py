@@ -9,7 +9,17 @@ import convscope as cs
 from convscope.errors import InvalidValue, UnknownName
 from convscope.explain import ledger
 from convscope.explain.naming import brief, maker_of
-from convscope.layers import Add, BatchNorm, Concatenate, Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from convscope.layers import (
+    Add,
+    BatchNorm,
+    Concatenate,
+    Conv2d,
+    Flatten,
+    GlobalAvgPool2d,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
 from convscope.network import Network, Node
 from single_layers import address, biased, draw_cells
 
@@ -132,3 +142,19 @@ def test_what_has_no_ledger_is_said() -> None:
         ledger(net, image, "input[0,0,0]")
     with pytest.raises(InvalidValue, match=r"node\[channel,row,column\]"):
         ledger(net, image, "conv2[1]")
+
+
+def test_a_score_of_maps_of_one_cell_is_named_by_its_channel() -> None:
+    rng = np.random.default_rng(4)
+    nodes = [
+        Node("conv", Conv2d(rng.normal(size=(5, 2, 3, 3))), "image"),
+        Node("pool", GlobalAvgPool2d(), "conv"),
+    ]
+    net = Network(nodes, (2, 6, 6), input_name="image")
+    image = rng.normal(size=(2, 6, 6))
+    assert cs.ledger(net, image, "pool[3]").address == "pool[3,0,0]"
+    assert cs.trace(net, image, "pool[3]").engine == cs.local_kernel(net, image, "pool[3]").engine
+    gradient = cs.trace(net, image, "conv.weight[3,0,1,1]", backward="pool[3]")
+    assert gradient.agrees
+    with pytest.raises(InvalidValue, match="must be given as"):
+        cs.ledger(net, image, "conv[3]")

@@ -224,3 +224,11 @@ def test_forms_are_of_convolutions() -> None:
         convolution_forms(net, image, "conv_1")
     with pytest.raises(InvalidValue, match="fc is a Linear"):
         convolution_forms(net, image, "fc")
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_image_with_infinity_gives_numbers_and_no_warning() -> None:
+    net = cs.models.small_cnn(seed=0)
+    image = np.full((1, 8, 8), np.inf, np.float32)
+    assert np.isnan(cs.local_kernel(net, image, "conv1[0,1,1]", judged=False).products)
+    assert not np.isfinite(cs.explain.convolution_forms(net, image, "conv1").bound)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import convscope as cs
 import slim_networks as slim
@@ -28,7 +30,7 @@ from convscope.layers import (
     Slice,
     Transpose,
 )
-from convscope.network import Network, Node
+from convscope.network import ImageInput, Network, Node
 from convscope.ops.interpolate import AxisRule
 from general_layer_cases import GENERAL_CASES, SOUND, VOLUME
 from single_layers import CASES, network_of
@@ -277,3 +279,31 @@ def test_what_is_no_field_is_said() -> None:
     with pytest.raises(InvalidValue, match=r"must take images .*, sounds"):
         receptive_field(vector, "layer")
     assert isinstance(receptive_field(net, "fc1"), NodeField)
+
+
+def test_the_field_is_measured_over_one_image_several_or_a_data_set(tmp_path: Path) -> None:
+    net = cs.models.small_cnn(seed=SEED)
+    digits = cs.data.digits()
+    one = receptive_field(net, "conv2[3,1,1]", digits.x[0]).effective
+    assert one is not None
+    assert one.images == 1
+    for images in (digits.x[:1], [digits.x[0]], (digits.x[:1], digits.y[:1])):
+        again = receptive_field(net, "conv2[3,1,1]", images).effective
+        assert again is not None
+        np.testing.assert_array_equal(again.energy, one.energy)
+    net.input = ImageInput(size=(8, 8), channels="L")
+    picture = Image.fromarray(np.uint8(255 * digits.x[0, 0]))
+    picture.save(tmp_path / "digit.png")
+    for images in (picture, np.asarray(picture), tmp_path / "digit.png", str(tmp_path), [picture]):
+        found = receptive_field(net, "conv2[3,1,1]", images).effective
+        assert found is not None
+        assert found.images == 1
+    both = receptive_field(net, "conv2", cs.data.Dataset(digits.x[:2], digits.y[:2])).effective
+    assert both is not None
+    assert both.images == 2
+
+
+@pytest.mark.parametrize("images", [[], np.zeros((0, 1, 8, 8), np.float32), object()])
+def test_images_that_are_none_are_refused(images: object) -> None:
+    with pytest.raises(InvalidValue, match=r"at least one image; got none|net.input"):
+        receptive_field(cs.models.small_cnn(), "conv2", images)

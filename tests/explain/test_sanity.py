@@ -12,7 +12,7 @@ from skimage.metrics import structural_similarity as judge
 import convscope as cs
 from convscope.explain.sanity import check_sanity
 from convscope.explain.similarity import rank_correlation, structural_similarity
-from convscope.network import ImageInput
+from convscope.network import ImageInput, Network
 from view_networks import branched, image
 
 
@@ -49,6 +49,47 @@ def test_a_view_that_shows_the_image_does_not_depend_on_what_was_learned() -> No
     assert not sanity.depends
     assert "does not depend" in sanity.verdict
     assert all(stage.rank == pytest.approx(1) and stage.ssim == pytest.approx(1) for stage in sanity.stages)
+
+
+def test_random_networks_in_which_the_target_is_shut_are_drawn_again() -> None:
+    """Half of all draws shut a rectified target: its view is zero, as unlike as can be, and says nothing."""
+    net, x = branched(), image()
+    for channel in (1, 2, 3, 4):
+        view = cs.saliency(net, x, f"relu3[{channel}]", method="guided")
+        assert view.value > 0
+        sanity = view.check_sanity(seed=3)
+        assert all(values.any() for values in sanity.maps)
+        assert "left out" not in sanity.verdict
+
+
+def test_steps_that_stay_zero_are_left_out() -> None:
+    net, x = branched(), image()
+    learned = net.parameters["fc1.weight"].copy()
+
+    def view(other: Network) -> np.ndarray:
+        return x if np.array_equal(other.parameters["fc1.weight"], learned) else 0 * x
+
+    sanity = check_sanity(net, view, "fc2")
+    assert [stage.rank for stage in sanity.stages] == pytest.approx([1, 0, 0, 0, 0, 0])
+    assert not sanity.depends
+    assert "5 of 6 steps, which are zero everywhere, are left out" in sanity.verdict
+
+
+def test_a_view_of_zeros_is_not_said_to_depend_on_anything() -> None:
+    net, x = branched(), image()
+    of_nothing = check_sanity(net, lambda other: 0 * x, "fc2")
+    assert not of_nothing.depends
+    assert "zero everywhere" in of_nothing.verdict
+    always_shut = check_sanity(net, lambda other: 0 * x, "fc2", original=x)
+    assert not always_shut.depends
+    assert "cannot be told" in always_shut.verdict
+
+
+@pytest.mark.slow
+def test_guided_backpropagation_does_not_pass_by_random_targets_that_are_shut(shared_data: Path) -> None:
+    net = cs.load(shared_data / "models" / "squeezenet_v1.1.onnx")
+    net.input = ImageInput(size=(227, 227), channels="BGR", mean=(104, 117, 123), scale=1.0)
+    assert not cs.saliency(net, shared_data / "photos" / "rocket.jpg", method="guided").sanity.depends
 
 
 @pytest.mark.slow

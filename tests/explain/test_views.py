@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.errors import ConvscopeError
+from convscope.errors import ConvscopeError, InvalidValue
 from convscope.explain import attributions, class_maps
 from convscope.explain.class_maps import last_map
 from convscope.explain.covering import CoveredRuns
@@ -199,6 +199,16 @@ def test_batches_are_their_images() -> None:
             alone = cs.saliency(net, x[index], target, method).array
             np.testing.assert_allclose(found[index], alone, rtol=1e-9, atol=1e-12)
     assert class_maps(net, list(x), None).shape == (3, 6, 6)
+
+
+def test_a_class_has_each_of_the_names_that_its_name_holds() -> None:
+    names = ("n03297495 espresso maker", "n07920052 espresso", "n02123045 tabby, tabby cat", "crane", "Crane")
+    net = branched()
+    named = Network(net.nodes.values(), net.input_shape, input_name="image", classes=names)
+    for text, index in (("espresso", 1), ("maker", 0), ("Tabby", 2), ("tabby cat", 2), ("Crane", 4)):
+        assert cs.saliency(named, image(), text).target == f"fc2[{index}]"
+    with pytest.raises(InvalidValue, match="part of 2 classes' names: 'crane', 'Crane'"):
+        cs.saliency(named, image(), "CRANE")
 
 
 def test_integrated_parts_add_up() -> None:

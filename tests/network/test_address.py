@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convscope.errors import InvalidValue, UnknownName
+from convscope.errors import DtypeError, InvalidValue, UnknownName
 from convscope.network import Address, parse_address
 
 SHAPES = {
@@ -14,6 +14,7 @@ SHAPES = {
     "odd[1]": (1, 4, 5, 4),
     "odd": (1, 4, 5, 4),
     "with space": (1, 4, 5, 4),
+    " led by one": (1, 4, 5, 4),
     "fc": (1, 10),
 }
 
@@ -30,6 +31,8 @@ SHAPES = {
         ("odd[1][3]", "odd[1]", (3,)),
         ("odd[2]", "odd", (2,)),
         ("with space[1]", "with space", (1,)),
+        (" led by one", " led by one", ()),
+        (" led by one[1,2,3] ", " led by one", (1, 2, 3)),
         ("fc[9]", "fc", (9,)),
     ],
 )
@@ -71,3 +74,9 @@ def test_wrong_places(text: str, message: str) -> None:
     with pytest.raises(InvalidValue) as refusal:
         parse_address(text, SHAPES)
     assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize("address", [None, 3, ("conv1", (0, 1, 2)), b"fc[1]"])
+def test_an_address_is_text(address: object) -> None:
+    with pytest.raises(DtypeError, match=r"as text such as 'conv2\[3,5,7\]'; got"):
+        parse_address(address, SHAPES)  # type: ignore[arg-type]

@@ -44,8 +44,6 @@ def patches(
     """Find each channel's strongest responses over any number of images, and show the patches."""
     from convscope.explain import top_patches
 
-    if output is not None and node is None and output.suffix.lower() not in (".json", ".txt", ".html"):
-        raise InvalidValue("patches: a picture shows one node; name it with --node, or write .html or .json.")
     net = open_network(model)
     images = opened_images(net, data, part)
     with Bar("images") as bar:

@@ -14,7 +14,16 @@ from convscope.explain.sums import SUMS
 from convscope.explain.terms import Array, Cell, Place, Reading, input_places
 from convscope.network import Activations, Address, Network, parse_address
 
-__all__ = ["WAYS", "cell_address", "cell_of", "origin_of", "read", "run_to_cell", "sources_of"]
+__all__ = [
+    "WAYS",
+    "cell_address",
+    "cell_of",
+    "full_address",
+    "origin_of",
+    "read",
+    "run_to_cell",
+    "sources_of",
+]
 
 _FORMS = {1: "node[feature]", 2: "node[channel,column]", 3: "node[channel,row,column]"}
 #: How a cell of each kind of layer is taken apart.
@@ -87,13 +96,25 @@ def cell_address(who: str, net: Network, at: str, activations: Activations) -> A
     UnknownName, InvalidValue
         If there is no such cell, it is a pixel of the input, or more than one cell is meant.
     """
-    address = parse_address(at, activations.shapes)
+    address = full_address(at, activations)
     if address.node == net.input_name:
         raise InvalidValue(f"{who}: {at!r} is a pixel of the input; nothing was computed for it.")
     count = activations[address.node].ndim - 1
     if len(address.place) != count:
         form = _FORMS.get(count, f"node[{count} numbers]")
         raise InvalidValue(f"{who}: a cell of {address.node} must be given as {form}; got {at!r}.")
+    return address
+
+
+def full_address(at: str, activations: Activations) -> Address:
+    """Read an address; the channel alone names the cell of a map that has a single one.
+
+    So a class score is ``pool10[285]`` whether the node gives a vector or maps of one cell.
+    """
+    address = parse_address(at, activations.shapes)
+    shape = activations.shapes[address.node][1:]
+    if len(address.place) == 1 and all(size == 1 for size in shape[1:]):
+        return Address(address.node, (*address.place, *(0,) * (len(shape) - 1)))
     return address
 
 

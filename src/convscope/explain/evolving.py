@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -152,8 +153,14 @@ def evolution(
     """
     snapshots = getattr(run, "snapshots", run)
     if not isinstance(snapshots, Mapping):
+        folder = isinstance(run, str | os.PathLike)
         raise DtypeError(
-            f"evolution: run must be a Run or a mapping of epoch to network; got {type(run).__name__}."
+            "evolution: run must be a Run or a mapping of epoch to network; got "
+            + (
+                f"a path: give convscope.load_run({os.fspath(run)!r})."
+                if folder
+                else f"{type(run).__name__}."
+            )
         )
     epochs = tuple(sorted(snapshots))
     if len(epochs) < 2:

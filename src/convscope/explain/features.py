@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.errors import InvalidValue, UnknownName, nearest_names
+from convscope.errors import DtypeError, InvalidValue, UnknownName, nearest_names
 from convscope.explain.labelled import Images, Progress
 from convscope.network import Network
 from convscope.network.graph import consumers
@@ -63,7 +63,11 @@ def checked_nodes(net: Network, nodes: str | Sequence[str] | None, who: str) -> 
         if not found:
             raise InvalidValue(f"{who}: the network must have a hidden layer with features; name nodes.")
         return found
-    names = (nodes,) if isinstance(nodes, str) else tuple(nodes)
+    names = tuple(nodes) if isinstance(nodes, Iterable) and not isinstance(nodes, str) else (nodes,)
+    if not all(isinstance(name, str) for name in names):
+        raise DtypeError(
+            f"{who}: a node must be given by its name, several as a list of names; got {nodes!r}."
+        )
     known = (net.input_name, *net.nodes)
     for name in names:
         if name not in known:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.errors import InvalidValue, UnknownName, nearest_names
-from convscope.explain.cells import read
+from convscope.explain.cells import full_address, read
 from convscope.explain.columns import column_of
 from convscope.explain.rounding import sum_bound
 from convscope.explain.terms import folded
 from convscope.explain.weight_gradients import weight_terms
-from convscope.network import Activations, Gradients, Network, Node, parse_address
+from convscope.network import Activations, Gradients, Network, Node
 from convscope.result import Result
 
 __all__ = ["GRADIENT_TERMS", "GradientTrace", "trace_gradient"]
@@ -120,7 +120,7 @@ def trace_gradient(net: Network, at: str, backward: Any, activations: Activation
 
 def _seeds(net: Network, backward: Any, activations: Activations) -> tuple[Mapping[str, Array], str]:
     if isinstance(backward, str):
-        address = parse_address(backward, activations.shapes)
+        address = full_address(backward, activations)
         if len(address.place) != activations[address.node].ndim - 1:
             raise InvalidValue(f"trace: backward must be one cell, such as node[3,5,7]; got {backward!r}.")
         seed = np.zeros_like(activations[address.node])
@@ -209,7 +209,7 @@ def _of_cell(
     at: str,
     of: str,
 ) -> GradientTrace:
-    address = parse_address(at, activations.shapes)
+    address = full_address(at, activations)
     values = activations[address.node]
     if len(address.place) != values.ndim - 1:
         raise InvalidValue(f"trace: a cell must be given, such as node[channel,row,column]; got {at!r}.")

@@ -95,7 +95,7 @@ class Images:
 
 
 def as_images(net: Network, images: Any, who: str, what: str = "images", *, labels: bool = False) -> Images:
-    """Take a source, a pair (x, y), a float array (N, C, H, W), or a list of what `Network.run` takes.
+    """Take a source, a pair (x, y), a float array (N, C, H, W), one image, or a list of what a network takes.
 
     A folder is the list of all image files in it and in the folders within, sorted by name.
 
@@ -121,6 +121,7 @@ def as_images(net: Network, images: Any, who: str, what: str = "images", *, labe
     elif isinstance(images, str | os.PathLike):
         name, images = Path(images).name, _files(Path(images))
     elif isinstance(images, np.ndarray):
+        images = images[None] if images.shape == tuple(net.input_shape) else images
         images = Dataset(images, np.zeros(len(images), np.int64), name=f"{who}: {what}")
     elif hasattr(images, "batch") and hasattr(images, "image_shape"):
         name, known = str(images.name), images.y

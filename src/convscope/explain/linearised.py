@@ -115,14 +115,16 @@ def local_kernel(
     pixels = activations[net.input_name][0].astype(np.float64)
     kernel = gradients.inputs[net.input_name][0].astype(np.float64)
     parts, bent = _constants(net, activations, gradients.nodes)
-    products = kernel * pixels
+    with np.errstate(invalid="ignore"):  # 0 times infinity
+        products = kernel * pixels
+        total = float(products.sum())
     rectangle = _rectangle(kernel)
     return LocalKernel(
         address=str(address),
         kernel=kernel,
         constant=float(sum(parts)),
-        products=float(products.sum()),
-        value=float(products.sum() + sum(parts)),
+        products=total,
+        value=total + float(sum(parts)),
         engine=float(activations[address.node][(0, *address.place)]),
         magnitude=float(np.abs(products).sum() + sum(map(abs, parts))),
         bent=tuple(bent),

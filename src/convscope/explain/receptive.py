@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from convscope.errors import InvalidValue
 from convscope.explain.general import MOVES
 from convscope.explain.intervals import before_layer, every_cell
+from convscope.explain.labelled import Images, as_images
 from convscope.explain.links import SEPARABLE, links_of
 from convscope.layers import Layer
 from convscope.network import Activations, Address, Network, parse_address
@@ -129,7 +131,7 @@ def receptive_field(net: Network, at: str, images: Any = None, *, seed: int = 0)
         Of images (C, H, W), sounds (C, L) or volumes (C, D, H, W) of its usual size.
     at : str
         A node, or one of its cells ``node[channel,row,column]``.
-    images : ndarray of shape (N, C, H, W) or a list of images, optional
+    images : ndarray of shape (N, C, H, W), one image, a list of images, folder or data set, optional
         Measures the effective field over them and checks that no gradient lies outside.
     seed : int
         Without a channel in `at` the gradients of all channels are measured at once, with signs drawn
@@ -330,9 +332,9 @@ def _effective(
     """Carry a gradient back from the cell for each image."""
     rng = np.random.default_rng(seed)
     total = np.zeros(field.image)
-    batch = images if isinstance(images, list | tuple) else list(np.asarray(images))
-    for image in batch:
-        activations = net.run(image, algorithm="direct")
+    source = _images(net, images)
+    for index in range(len(source)):
+        activations = net.run(source.one(index), algorithm="direct")
         if activations[net.input_name].shape[2:] != field.image:
             raise InvalidValue(
                 f"receptive_field: the images must be {'x'.join(map(str, field.image))} pixels; "
@@ -343,12 +345,21 @@ def _effective(
     touched = total > 0
     inside = int(touched[_within(field.spans)].sum())
     return EffectiveField(
-        energy=total / len(batch),
+        energy=total / len(source),
         fit=_fit(total),
         inside=inside,
         outside=int(touched.sum()) - inside,
-        images=len(batch),
+        images=len(source),
     )
+
+
+def _images(net: Network, images: Any) -> Images:
+    """Take one image, several of them, a folder or a data set."""
+    if isinstance(images, np.ndarray) and images.ndim > len(net.input_shape):
+        images = list(images)
+    elif not isinstance(images, str | os.PathLike | list | tuple) and not hasattr(images, "batch"):
+        images = [images]
+    return as_images(net, images, "receptive_field")
 
 
 def _seed(

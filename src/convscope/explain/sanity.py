@@ -8,7 +8,7 @@ shows the image or the architecture, and not what the network has learned.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -30,6 +30,10 @@ Array = NDArray[Any]
 #: A view whose rank correlation with the one before is above this, in the mean over the cascade, has not
 #: changed. Gradients come out near 0 and guided backpropagation near 0.8; docs/views.md has the figures.
 MOST_ALIKE = 0.5
+
+# A random network in which the target is shut (behind a rectifier that is 0) says nothing of the view, which
+# is then zero everywhere; it is drawn again, at most so often. One draw in two may be so.
+_MOST_DRAWS = 16
 
 
 @dataclass(frozen=True)
@@ -179,10 +183,7 @@ def check_sanity(
         if progress is not None:
             progress(step, len(groups))
         made.extend(layers)
-        # drawn afresh at each step, so that the steps are independent: one draw may look alike by chance
-        for name in made:
-            _randomise(random, name, (seed, step))
-        now = np.asarray(view(random))
+        now = _randomly(random, made, view, (seed, step), draws=_MOST_DRAWS if first.any() else 1)
         maps.append(_signed(now))
         found.append(
             SanityStage(
@@ -192,21 +193,50 @@ def check_sanity(
                 structural_similarity(_magnitude(first), _magnitude(now)),
             )
         )
-    depends, verdict = _verdict(found)
+    depends, verdict = _verdict(found, maps)
     return Sanity(tuple(found), np.stack(maps), depends, verdict)
 
 
-def _verdict(stages: list[SanityStage]) -> tuple[bool, str]:
+def _randomly(
+    random: Network,
+    layers: Sequence[str],
+    view: Callable[[Network], Array],
+    seed: tuple[int, int],
+    draws: int,
+) -> Array:
+    """Make the view with layers of random weights, drawn afresh, so that the steps are independent.
+
+    What is zero everywhere says nothing, and is drawn again.
+    """
+    for draw in range(draws):
+        for name in layers:
+            _randomise(random, name, seed if draw == 0 else (*seed, draw))
+        now = np.asarray(view(random))
+        if now.any():
+            break
+    return now
+
+
+def _verdict(stages: list[SanityStage], maps: list[Array]) -> tuple[bool, str]:
     if not stages:
         return False, "No layer with weights lies before it: it depends on nothing that was learned."
-    rank = float(np.mean([stage.rank for stage in stages]))
+    if not maps[0].any():
+        return False, "The view is zero everywhere: there is nothing that could depend on what was learned."
+    telling = [stage.rank for stage, values in zip(stages, maps[1:], strict=True) if values.any()]
+    if not telling:
+        return False, (
+            "It cannot be told whether it depends on what was learned: with random weights the view is zero "
+            "everywhere."
+        )
+    rank = float(np.mean(telling))
     depends = rank <= MOST_ALIKE
     text = f"{round(rank, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0: no minus before 0
-    rank = round(rank, 2) + 0.0  # no minus before a zero
+    silent = len(stages) - len(telling)
+    left_out = f"; {silent} of {len(stages)} steps, which are zero everywhere, are left out" if silent else ""
     return depends, (
         f"It {'depends' if depends else 'does not depend'} on what was learned: over the cascade its "
         f"rank correlation with the view before is {text} on average (1 is the same, 0 unlike; the "
-        f"limit is {MOST_ALIKE})."
+        f"limit is {MOST_ALIKE}{left_out})."
     )
 
 
@@ -217,7 +247,7 @@ def _groups(net: Network, node: str, stages: int) -> list[tuple[str, ...]]:
     return [tuple(str(name) for name in part) for part in parts]
 
 
-def _randomise(net: Network, name: str, seed: tuple[int, int]) -> None:
+def _randomise(net: Network, name: str, seed: tuple[int, ...]) -> None:
     """Replace a layer's parameters by those it might have before training."""
     layer = net.nodes[name].layer
     for key, array in layer.parameters.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -188,12 +189,14 @@ def _of_address(net: Network, text: str, activations: Activations, who: str, ima
 
 
 def class_index(net: Network, text: str, who: str) -> int:
-    """Find a class by its name, its number as text, or a part of its name that no other has."""
+    """Find a class by its name or one of several, its number, or a part of a name that no other has."""
     if text in net.classes:
         return net.classes.index(text)
     if text.isdecimal():
         return int(text)
-    found = [index for index, name in enumerate(net.classes) if text.lower() in name.lower()]
+    wanted = text.lower()
+    found = [index for index, name in enumerate(net.classes) if wanted in _names_within(name)]
+    found = found or [index for index, name in enumerate(net.classes) if wanted in name.lower()]
     if len(found) == 1:
         return found[0]
     if found:
@@ -202,3 +205,8 @@ def class_index(net: Network, text: str, who: str) -> int:
         raise InvalidValue(f"{who}: {text!r} is part of {len(found)} classes' names: {names}{more}.")
     known = [*net.classes, *net.nodes]
     raise UnknownName(f"{who}: there is no class and no node {text!r}; {nearest_names(text, known)}.")
+
+
+def _names_within(name: str) -> list[str]:
+    """Give the names that one holds: 'n02123045 tabby, tabby cat' holds 'tabby' and 'tabby cat'."""
+    return re.sub(r"^n\d{8} ", "", name.lower()).split(", ")

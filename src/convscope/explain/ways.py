@@ -152,6 +152,10 @@ class _Forms:
         self.size = self.engine.shape[1:]
 
     def result(self) -> ConvolutionForms:
+        with np.errstate(invalid="ignore"):  # 0 times infinity
+            return self._compared()
+
+    def _compared(self) -> ConvolutionForms:
         patches, filters = self._matrices()
         product = np.matmul(patches, filters).transpose(0, 2, 1).reshape(self.engine.shape)
         places = self._input_places()

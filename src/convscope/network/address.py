@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from convscope.errors import InvalidValue, UnknownName, nearest_names
+from convscope.errors import DtypeError, InvalidValue, UnknownName, nearest_names
 from convscope.layers.base import Shape
 
 __all__ = ["Address", "parse_address"]
@@ -51,6 +51,8 @@ def parse_address(text: str, shapes: Mapping[str, Shape]) -> Address:
 
     Raises
     ------
+    DtypeError
+        If it is no text.
     UnknownName
         If there is no such node; the nearest names are offered.
     InvalidValue
@@ -68,7 +70,12 @@ def parse_address(text: str, shapes: Mapping[str, Shape]) -> Address:
     ...
     convscope.errors.InvalidValue: address 'fc[12]': the channel must be from 0 to 9; got 12.
     """
-    text = text.strip()
+    if not isinstance(text, str):
+        raise DtypeError(f"address: {_FORM}, as text such as 'conv2[3,5,7]'; got {text!r}.")
+    if text in shapes:
+        return Address(text)
+    # spaces around an address mean nothing, unless the node's own name begins with them
+    text = text.rstrip() if text.rpartition("[")[0] in shapes else text.strip()
     if text in shapes:
         return Address(text)
     name, place = _split(text)

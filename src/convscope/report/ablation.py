@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import partial
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 from convscope.explain import Ablation, Carriers
 from convscope.report.colour import limit_of, paint
 from convscope.report.drawing import draws
-from convscope.report.picture import INK
+from convscope.report.picture import INK, figure_and_axes
+from convscope.report.scale import number
 from convscope.report.sheet import Sheet
 from convscope.report.text_table import aligned
 from convscope.result import renders
 
-__all__ = ["ablation_sheet", "ablation_text", "carriers_text"]
+__all__ = ["ablation_sheet", "ablation_text", "carriers_text", "plot_ablation"]
 
 _MOST = 24
 
@@ -35,9 +37,8 @@ def _headline(found: Ablation) -> str:
     whole = found.whole.accuracy
     start = f"{found.node} on {found.images}, {int(found.counts.sum()):,} images: {whole:.2%} right."
     if len(found.groups) > 1:
-        return (
-            f"{start} Each of {len(found.groups)} groups of channels switched off by itself{_instead(found)}."
-        )
+        each = "channels" if all(len(group) == 1 for group in found.groups) else "groups of channels"
+        return f"{start} Each of {len(found.groups)} {each} switched off by itself{_instead(found)}."
     group = found.groups[0]
     named = ", ".join(map(str, group[:12])) + (", ..." if len(group) > 12 else "")
     left = found.without[0].accuracy
@@ -140,9 +141,39 @@ def ablation_sheet(found: Ablation) -> Sheet:
     return sheet
 
 
-def _class_chart(sheet: Sheet, found: Ablation) -> None:
+@renders("Ablation", "plot")
+def plot_ablation(found: Ablation, ax: Any = None) -> Any:
+    """Draw a bar for each class, or for many groups a map of groups and classes."""
+    said = textwrap.wrap(_headline(found), 84)
+    if len(found.groups) == 1:
+        order = _classes(found)
+        ax = figure_and_axes(ax, (6.2, 1.2 + 0.23 * len(order)))
+        _class_bars(ax, found, order)
+    else:
+        shown, limit, painted = _painted(found)
+        ax = figure_and_axes(ax, (6.2, 1.3 + 0.17 * len(shown)))
+        _heat(ax, found, painted, shown)
+        said.append(f"orange: the class loses accuracy, blue: it gains; darkest {number(limit, 3)} points")
+    ax.set_title("\n".join(said), size=8, loc="left")
+    return ax
+
+
+def _classes(found: Ablation) -> list[int]:
+    """Give the classes with images that lose most, in order."""
     seen = [c for c in range(len(found.classes)) if found.counts[c]]
-    order = sorted(seen, key=lambda c: -found.drop[0, c])[:_MOST]
+    return sorted(seen, key=lambda c: -found.drop[0, c])[:_MOST]
+
+
+def _painted(found: Ablation) -> tuple[list[int], float, Any]:
+    """Give the classes of the map, where its scale ends in percentage points, and its colours."""
+    drops = np.nan_to_num(100 * found.drop)
+    limit = limit_of(drops)
+    classes = [c for c in range(len(found.classes)) if found.counts[c]][:60]
+    return classes, limit, paint(drops[:, classes].T, limit)
+
+
+def _class_chart(sheet: Sheet, found: Ablation) -> None:
+    order, seen = _classes(found), int((found.counts > 0).sum())
     text = "Bars: how many of 100 images of a class are no longer recognised; left of zero: more are."
     if found.controls:
         text += (
@@ -150,8 +181,8 @@ def _class_chart(sheet: Sheet, found: Ablation) -> None:
             f"(seed {found.seed})."
         )
     sheet.text(text)
-    if len(seen) > _MOST:
-        sheet.text(f"The {_MOST} of {len(seen)} classes that lose most.")
+    if seen > _MOST:
+        sheet.text(f"The {_MOST} of {seen} classes that lose most.")
     sheet.axes(0.75 + 0.23 * len(order), partial(_class_bars, found=found, order=order), left=1.8)
 
 
@@ -180,17 +211,15 @@ def _class_bars(ax: Any, found: Ablation, order: list[int]) -> None:
 
 
 def _group_map(sheet: Sheet, found: Ablation) -> None:
-    drops = np.nan_to_num(100 * found.drop)
-    limit = limit_of(drops)
+    classes, limit, painted = _painted(found)
     sheet.text(
         "One column a channel or group, one row a class. Orange: the class loses accuracy without it; blue: "
         "it gains. One scale for all, zero in the middle, in percentage points."
     )
     sheet.bar(limit, text="percentage points of accuracy lost")
-    classes = [c for c in range(len(found.classes)) if found.counts[c]][:60]
     sheet.charts(
         0.8 + 0.17 * len(classes),
-        [partial(_heat, found=found, painted=paint(drops[:, classes].T, limit), classes=classes)],
+        [partial(_heat, found=found, painted=painted, classes=classes)],
         left=1.6,
     )
     losses = np.array([found.whole.accuracy - one.accuracy for one in found.without])

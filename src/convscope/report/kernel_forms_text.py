@@ -53,11 +53,13 @@ def plot_local_kernel(kernel: LocalKernel, ax: Any = None, channel: int | None =
     ax = figure_and_axes(ax, (4.2, 4.2))
     values = kernel.kernel.sum(axis=0) if channel is None else kernel.kernel[channel]
     limit = limit_of(values)
-    ax.imshow(values, cmap=colour_map(), vmin=-limit, vmax=limit, interpolation="nearest")
-    which = (
-        "" if len(kernel.kernel) == 1 else ", sum of channels" if channel is None else f", channel {channel}"
-    )
-    ax.set_title(f"{kernel.address}{which}, {-limit:.3g} to {limit:.3g}")
+    drawn = ax.imshow(values, cmap=colour_map(), vmin=-limit, vmax=limit, interpolation="nearest")
+    ax.figure.colorbar(drawn, ax=ax, fraction=0.046, pad=0.03, label="weight of the pixel")
+    which = ", channels added up" if channel is None else f", channel {channel}"
+    which = which if len(kernel.kernel) > 1 else ""
+    ax.set_title(f"{kernel.address}\none filter of the pixels{which}; white is 0", size=8, loc="left")
+    ax.set_xlabel("column, pixels")
+    ax.set_ylabel("row, pixels")
     return ax
 
 

@@ -109,12 +109,19 @@ def _cell(value: float, limit: float) -> str:
 def plot_ledger(ledger: Ledger, ax: Any = None) -> Any:
     """Draw a bar for each of the strongest channels."""
     entries = ledger.entries[:_MOST][::-1]
-    ax = figure_and_axes(ax, (6.4, 1.2 + 0.24 * max(len(entries), 1)))
+    ax = figure_and_axes(ax, (7.4, 1.2 + 0.24 * max(len(entries), 1)))
     names = [f"{e.node}[{e.channel}]" + (f" {e.name}" if e.name else "") for e in entries]
     parts = [e.part for e in entries]
     limit = max((abs(p) for p in parts), default=1.0) or 1.0
     ax.barh(range(len(parts)), parts, color=[hex_colour(p, limit) for p in parts], edgecolor="#5a616d")
-    ax.set_yticks(range(len(parts)), names)
+    ax.set_yticks(range(len(parts)), names, size=8)
     ax.axvline(0, color="#5a616d", linewidth=0.8)
-    ax.set_xlabel(f"part of {ledger.of} = {ledger.value:.4g} (constant {ledger.constant:.4g})")
+    ax.set_xlabel("part of each channel", size=8)
+    left = f" and {len(ledger.entries) - len(entries)} weaker channels" * (len(ledger.entries) > len(entries))
+    # at the right, so that names on the left may be long
+    ax.set_title(
+        f"{ledger.of} = {number(ledger.value)}\nnot shown: constant {number(ledger.constant)}{left}",
+        size=8,
+        loc="right",
+    )
     return ax

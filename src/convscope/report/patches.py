@@ -7,19 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from convscope.errors import InvalidValue
 from convscope.explain import PatchTables, TopPatches
 from convscope.report.drawing import draws
 from convscope.report.page import escape
-from convscope.report.picture import INK
+from convscope.report.picture import INK, figure_and_axes
 from convscope.report.scale import number
+from convscope.report.sheet import Sheet, Tile
 from convscope.report.trust import TRUST
 from convscope.report.view_figure import wrapped
 from convscope.result import renders
 
-__all__ = ["patches_figure"]
+__all__ = ["patches_figure", "plot_patches", "tables_sheet"]
 
 _MOST = 64  # channels of a sheet
 _EACH = 1.5  # inches: a channel's square of patches
+_IN_A_ROW = 8  # channels of each node, where several nodes share a sheet
 
 
 @draws("TopPatches", alt=str)
@@ -27,9 +30,8 @@ def patches_figure(found: TopPatches, most: int = _MOST) -> Any:
     """Draw each channel's patches as a square, the strongest at the top left; the most active channels."""
     from matplotlib.figure import Figure
 
-    channels = [c for c in range(len(found)) if found.values[c, 0] > 0]
-    shown = sorted(sorted(channels, key=lambda c: -found.values[c, 0])[:most])
-    side = math.ceil(math.sqrt(found.values.shape[1]))
+    channels = _active(found)
+    shown = sorted(channels[:most])
     columns = min(8, max(4, len(shown)))
     rows = max(1, math.ceil(len(shown) / columns))
     width = columns * (_EACH + 0.1) + 0.2
@@ -44,15 +46,72 @@ def patches_figure(found: TopPatches, most: int = _MOST) -> Any:
         bottom = height - 0.45 - (row + 1) * (_EACH + 0.3) + 0.05
         place = (0.12 + column * (_EACH + 0.1)) / width, bottom / height, _EACH / width, _EACH / height
         ax = figure.add_axes(place)
-        ax.imshow(_square(found, channel, side), interpolation="nearest", aspect="equal")
+        ax.imshow(_square(found, channel), interpolation="nearest", aspect="equal")
         ax.set_axis_off()
         ax.set_title(f"[{channel}]  {number(found.values[channel, 0], 3)}", fontsize=8, loc="left", pad=2)
     figure.text(0.12 / width, 0.1 / height, "\n".join(lines), fontsize=8.5, va="bottom", color=INK["muted"])
     return figure
 
 
-def _square(found: TopPatches, channel: int, side: int) -> Any:
+@renders("TopPatches", "plot")
+def plot_patches(found: TopPatches, ax: Any = None, *, channel: int | None = None) -> Any:
+    """Draw the patches of one channel as a square, by default of the one that answers most strongly.
+
+    Raises
+    ------
+    InvalidValue
+        If there is no such channel.
+    """
+    chosen = int(found.values[:, 0].argmax()) if channel is None else channel
+    if not 0 <= chosen < len(found):
+        raise InvalidValue(f"TopPatches.plot: channel must be from 0 to {len(found) - 1}; got {channel!r}.")
+    ax = figure_and_axes(ax, (4.4, 4.6))
+    ax.imshow(_square(found, chosen), interpolation="nearest")
+    ax.set_axis_off()
+    values = [number(v, 3) for v in found.values[chosen] if np.isfinite(v)]
+    reach = f", from {values[0]} to {values[-1]}" if len(values) > 1 else f", {values[0]}" if values else ""
+    head = f"{found.node}[{chosen}]: its {len(values)} strongest patches{reach}"
+    ax.set_title(f"{head}\nover {found.images:,} images, the strongest at the top left", size=8, loc="left")
+    return ax
+
+
+@draws("PatchTables")
+def tables_sheet(tables: PatchTables) -> Sheet:
+    """Lay out a row of each node's most active channels."""
+    sheet = Sheet(9.0)
+    sheet.heading("The strongest patches of the channels that answer most strongly", 14)
+    first = tables.nodes[0]
+    sheet.text(
+        f"Of each node the {_IN_A_ROW} most active channels over {first.images:,} images. Below each square "
+        f"of up to {first.values.shape[1]} patches, the strongest at the top left: the channel and its "
+        "largest response. Each patch is the exact receptive field, in the image's own colours; grey lies "
+        "beyond the image."
+    )
+    sheet.text(f"How far to trust it: {TRUST['patches']}")
+    for found in tables.nodes:
+        channels = _active(found)
+        sheet.heading(
+            f"{found.node}: {len(found)} channels, patches of {found.size[0]} x {found.size[1]}", 10
+        )
+        if len(channels) < len(found):
+            sheet.text(f"{len(found) - len(channels)} channels are never above 0.")
+        tiles = [
+            Tile(_square(found, channel), (f"[{channel}] {number(found.values[channel, 0], 3)}",))
+            for channel in channels[:_IN_A_ROW]
+        ]
+        sheet.grid(tiles, size=(sheet.room + 0.08) / _IN_A_ROW - 0.081)
+    return sheet
+
+
+def _active(found: TopPatches) -> list[int]:
+    """Give the channels that are ever above 0, the strongest first."""
+    order = np.argsort(-found.values[:, 0], kind="stable")
+    return [int(c) for c in order if found.values[c, 0] > 0]
+
+
+def _square(found: TopPatches, channel: int) -> Any:
     """Join a channel's patches to one picture, white between them."""
+    side = math.ceil(math.sqrt(found.values.shape[1]))
     high, wide = found.size
     gap = max(1, round(max(high, wide) / 30))
     sheet = np.full((side * (high + gap) - gap, side * (wide + gap) - gap, 3), 255, np.uint8)

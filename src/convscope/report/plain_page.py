@@ -19,6 +19,7 @@ _SCALES = {
 }
 
 
+@renders("Carriers", "html")
 @renders("CompositeKernel", "html")
 @renders("ConvolutionForms", "html")
 @renders("LocalKernel", "html")

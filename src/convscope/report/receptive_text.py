@@ -8,7 +8,7 @@ import numpy as np
 
 from convscope.explain import NodeField
 from convscope.report.drawing import draws
-from convscope.report.picture import figure_and_axes
+from convscope.report.picture import INK, figure_and_axes
 from convscope.result import renders
 
 __all__ = ["field_text", "plot_field", "spans_in_words"]
@@ -61,6 +61,17 @@ def spans_in_words(field: NodeField) -> str:
     return ", ".join(f"{name}{'s' * (name != 'depth')} {first} to {last}" for name, (first, last) in parts)
 
 
+def _show_all_of(
+    ax: Any, columns: tuple[float, float], rows: tuple[float, float], image: tuple[int, ...]
+) -> None:
+    """Make room for a rectangle that reaches into the padding, which is grey."""
+    high, wide = image
+    margin = 0.02 * max(high, wide)
+    ax.set_facecolor(INK["line"])
+    ax.set_xlim(min(columns[0], -0.5) - margin, max(columns[1], wide - 0.5) + margin)
+    ax.set_ylim(max(rows[1], high - 0.5) + margin, min(rows[0], -0.5) - margin)
+
+
 @draws("NodeField")
 @renders("NodeField", "plot")
 def plot_field(field: NodeField, ax: Any = None) -> Any:
@@ -77,7 +88,9 @@ def plot_field(field: NodeField, ax: Any = None) -> Any:
     left, top = field.columns[0] - 0.5, field.rows[0] - 0.5
     width, height = field.columns[1] - field.columns[0] + 1, field.rows[1] - field.rows[0] + 1
     ax.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor="#b35806", linewidth=2))
-    ax.set_title(f"{field.address}: {'gradient energy' if measured else 'pixels that can change it'}")
+    what = "gradient energy, bright is much" if measured else "black: pixels that can change it"
+    ax.set_title(f"{field.address}\n{what}; framed: its rectangle", size=8, loc="left")
+    _show_all_of(ax, (left, left + width), (top, top + height), values.shape)
     if len(field.spans) == 1:
         ax.set_xlabel("sample")
         ax.set_yticks([])
