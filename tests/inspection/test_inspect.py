@@ -173,6 +173,18 @@ def test_a_graph_without_a_name_is_called_as_its_file(tmp_path: Path) -> None:
     assert cs.inspect(tmp_path / "mine.onnx").name == "mine"
 
 
+def test_what_is_missing_is_not_said_of_what_is_there() -> None:
+    net, data = cs.models.small_cnn(seed=0), cs.data.digits().take(np.arange(64))
+    history = cs.fit(net, data, epochs=1, seed=0)
+    without, there = (
+        " ".join(m.what + m.how for m in cs.inspect(net, history=h).missing) for h in (None, history)
+    )
+    assert "How it learned" in without
+    assert "How it learned" not in there
+    assert "--full" in there
+    assert "--full" not in " ".join(m.how for m in cs.inspect(net, budget="full").missing)
+
+
 def test_all_zeros(tmp_path: Path) -> None:
     account = cs.inspect(net_of(conv(4, 1, 3, 3, scale=0.0)))
     assert account.findings[0].key == "zero"

@@ -141,7 +141,7 @@ def inspect(
         history=run.history if run is not None else history,
         evolution=_evolution(run, tell),
         familiarity=_familiarity(pictures, reference, seed, tell),
-        missing=_missing(subject, layers, budget, showed, reference is not None),
+        missing=_missing(subject, layers, budget, showed, reference is not None, history is not None),
         facts=_facts(subject, seed),
     )
 
@@ -281,6 +281,7 @@ def _missing(
     budget: str,
     seen: ImagesAccount | None,
     compared: bool,
+    learned: bool,
 ) -> tuple[Missing, ...]:
     first = next((layer for layer in layers if layer.reads_image), None)
     missing = []
@@ -314,13 +315,17 @@ def _missing(
                 "--reference FOLDER of images that it knows.",
             )
         )
-    if subject.run is None and subject.net is not None:
+    if budget == "quick" and layers and subject.net is not None:
         missing.append(
             Missing(
-                "How it learned, and how its kernels came about.",
-                "convscope train DATA -o RUN, then convscope inspect RUN.",
+                "Deeper kernels as seen from the image, what channels like best, more of all the rest.",
+                "--full, which takes minutes.",
             )
         )
+    if subject.run is None and subject.net is not None:
+        what = "How its kernels came about" if learned else "How it learned, and how its kernels came about"
+        how = "convscope train DATA -o RUN, then convscope inspect RUN."
+        missing.append(Missing(f"{what}, epoch by epoch.", how))
     return tuple(missing)
 
 

@@ -52,7 +52,7 @@ def finding_value(finding: NetworkFinding, value: float | None = None) -> str:
     """Write a finding's number in its unit."""
     number = finding.value if value is None else value
     if finding.key in SHARES:
-        return f"{100 * number:.0f} %"
+        return f"{100 * number:.2g} %" if number < 0.0995 else f"{100 * number:.0f} %"
     return f"{number:.1f}×" if finding.key == "dominating" else f"{number:,.0f}"
 
 
