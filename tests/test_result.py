@@ -42,7 +42,9 @@ def test_plain_goes_into_everything():
 
 
 def test_an_unknown_suffix_names_the_known_ones_and_no_picture_is_said(tmp_path):
-    with pytest.raises(InvalidValue, match=r"Reading\.save: the suffix must be one of \.json; got '\.xyz'\."):
+    with pytest.raises(
+        InvalidValue, match=r"Reading\.save: the suffix must be one of \.html, \.json; got '\.xyz'\."
+    ):
         READING.save(tmp_path / "r.xyz")
     with pytest.raises(InvalidValue, match=r"Reading\.plot: there is no picture"):
         READING.plot()

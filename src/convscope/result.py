@@ -27,9 +27,9 @@ Renderer = Callable[..., Any]
 _RENDERERS: dict[tuple[str, str], Renderer] = {}
 _R = TypeVar("_R", bound=Renderer)
 # suffixes of files that hold what a result shows: what is shown
-_SHOWN = {"html": "html", "md": "text", "txt": "text"}
+_SHOWN = {"md": "text", "txt": "text"}
 # kinds of output that are no suffix; the page is saved as ".html"
-_NO_SUFFIX = frozenset(("plot", "page", "notebook", "rows", *_SHOWN.values()))
+_NO_SUFFIX = frozenset(("plot", "page", "notebook", "rows", "html", *_SHOWN.values()))
 
 
 def renders(result: str, kind: str) -> Callable[[_R], _R]:
@@ -63,7 +63,7 @@ class Result:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result to `path`; the suffix chooses the format.
 
-        ".json" always works, ".html" (one page), ".txt" and ".md" where the result shows itself so.
+        ".json" and ".html" (one page) always work, ".txt" and ".md" where the result shows itself so.
 
         Raises
         ------
@@ -76,7 +76,10 @@ class Result:
         if suffix == "json":
             write_text(path, to_json(self) + "\n")
             return
-        if suffix in _SHOWN and (suffix == "html" or self._find(suffix) is None):
+        if suffix == "html":
+            write_text(path, str(self._renderer("page")(self)) + "\n")
+            return
+        if suffix in _SHOWN and self._find(suffix) is None:
             write_text(path, self._shown_as(suffix) + "\n")
             return
         self._renderer(suffix)(self, Path(path))
@@ -128,10 +131,8 @@ class Result:
         return None
 
     def _shown_as(self, suffix: str) -> str:
-        """Give what the result shows as a page, as plain text, or as text whose columns stay aligned."""
+        """Give what the result shows as plain text, or as text whose columns stay aligned."""
         shown = self._renderer(_SHOWN[suffix], suffix)
-        if suffix == "html":
-            return str(self._renderer("page")(self))
         return f"```text\n{shown(self)}\n```" if suffix == "md" else str(shown(self))
 
     def _renderer(self, kind: str, suffix: str = "") -> Renderer:
@@ -145,7 +146,7 @@ class Result:
         kinds = {k for c, k in _RENDERERS if c in classes}
         files = {suffix for suffix, shown in _SHOWN.items() if shown in kinds}
         files |= kinds - _NO_SUFFIX
-        known = ", ".join(sorted("." + suffix for suffix in (*files, "json")))
+        known = ", ".join(sorted("." + suffix for suffix in (*files, "html", "json")))
         raise InvalidValue(f"{name}.save: the suffix must be one of {known}; got '.{suffix or kind}'.")
 
 
@@ -183,7 +184,7 @@ def check_suffix(path: str | os.PathLike[str]) -> None:
         The message lists all suffixes; which of them a result has is known when it is saved.
     """
     importlib.import_module("convscope.report")
-    known = {kind for _, kind in _RENDERERS} - _NO_SUFFIX | {"json", *_SHOWN}
+    known = {kind for _, kind in _RENDERERS} - _NO_SUFFIX | {"json", "html", *_SHOWN}
     if Path(path).suffix.lower().lstrip(".") not in known:
         names = ", ".join(sorted("." + suffix for suffix in known))
         raise InvalidValue(f"cannot write {os.fspath(path)}: the suffix must be one of {names}.")

@@ -50,12 +50,18 @@ def test_json_is_whole(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told["findings"][0]["name"]
     assert len(told["layers"][0]["filters"]["family"]) == 16
     assert told["layers"][0]["filters"]["family"][5] == "dead"
+    assert [gate["node"] for gate in told["gates"] if gate["failed"]] == ["conv1"]
 
 
 def test_baseline(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cs.save(cs.models.small_cnn(seed=0), tmp_path / "before.onnx")
     assert main(["inspect", str(model), "--baseline", str(tmp_path / "before.onnx")]) == 0
     assert "1 of 48 filters changed their family" in capsys.readouterr().out
+    page = tmp_path / "page.html"
+    assert main(["inspect", str(model), "--baseline", str(tmp_path / "before.onnx"), "-o", str(page)]) == 0
+    assert "In 1 of 2 layers no weight changed." in page.read_text()
+    assert main(["inspect", str(model), "--class", "3"]) == 2  # a class is explained at images
+    assert "must come with images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["report.xyz", "no/folder/report.html"])

@@ -151,8 +151,9 @@ def test_what_cannot_be_looked_at(net: cs.Network, tmp_path: Path) -> None:
         cs.inspect(net, 3)
     with pytest.raises(InvalidValue, match="labels must be 4 whole numbers"):
         cs.inspect(net, digits, [1, 2])
-    with pytest.raises(InvalidValue, match="labels need images"):
-        cs.inspect(net, None, [1, 2])
+    for given in ({"labels": [1, 2]}, {"target": 3}, {"reference": digits}):
+        with pytest.raises(InvalidValue, match="must come with images; got none"):
+            cs.inspect(net, **given)
     with pytest.raises(InvalidValue, match="images must be"):
         cs.inspect(net, np.ones((2, 3, 8, 8), np.float32))
     with pytest.raises(InvalidValue, match="need a network"):

@@ -128,11 +128,68 @@ def test_huge_weights_are_not_called_broken() -> None:
     assert "broken" not in {finding.key for finding in cs.inspect(net).findings}
 
 
+def test_what_is_listed_as_not_found_is_found_in_no_layer() -> None:
+    zero = Conv2d(np.zeros((8, 1, 3, 3), np.float32), padding=1)
+    account = cs.inspect(net_of(Node("conv", zero, "input")))
+    found = {f.name for layer in account.layers for f in layer.layer.findings if f.found}
+    assert "dead filters" in found
+    assert not found & set(account.passed)
+
+
+def test_the_words_say_which_families_are_doubtful() -> None:
+    y, x = np.mgrid[-2:3, -2:3]
+    blob = np.exp(-(x**2 + y**2) / 2)
+    edge, line = (pattern / np.linalg.norm(pattern) for pattern in (x * blob, (x**2 - 1) * blob))
+    turns = np.linspace(0.9, 1.3, 40)  # from an edge to a line: some stand between
+    between = np.stack([np.cos(t) * edge + np.sin(t) * line for t in turns])[:, None]
+    account = cs.inspect(cs.Network([Node("conv", Conv2d(between), "input")], (1, 9, 9)))
+    doubtful = sum(verdict.confidence < 0.5 for verdict in account.layers[0].table)
+    assert doubtful > 1
+    assert f"{doubtful} of these families are more likely wrong" in " ".join(account.words)
+    sure = cs.inspect(cs.Network([Node("conv", Conv2d(between[:1]), "input")], (1, 9, 9)))
+    assert "more likely wrong" not in " ".join(sure.words)
+
+
+def test_one_layer_is_called_by_its_name_where_the_first_is_broken(tmp_path: Path) -> None:
+    broken = Node("first", Conv2d(np.full((4, 1, 3, 3), np.nan, np.float32), padding=1), "input")
+    second = Node("second", Conv2d(RNG.normal(size=(6, 4, 3, 3)).astype(np.float32)), "first")
+    account = cs.inspect(net_of(broken, second))
+    assert "Its convolution `second` has 6 filters of 3×3 over 4 channels" in " ".join(account.words)
+    page = pages(account, tmp_path)
+    assert "What second looks for" in page
+    assert "What its first layer looks for" not in page
+
+
+def test_a_full_inspection_paints_no_dead_and_no_broken_channel() -> None:
+    zeros = net_of(Node("conv", Conv2d(np.zeros((8, 1, 3, 3), np.float32), padding=1), "input"))
+    assert cs.inspect(zeros, budget="full").painted == ()
+    broken = Node("first", Conv2d(np.full((4, 1, 3, 3), np.nan, np.float32), padding=1), "input")
+    second = Node("second", Conv2d(RNG.normal(size=(6, 4, 3, 3)).astype(np.float32)), "first")
+    assert cs.inspect(net_of(broken, second), budget="full").painted == ()
+
+
+def test_a_graph_without_a_name_is_called_as_its_file(tmp_path: Path) -> None:
+    cs.save(cs.Network(net_of(conv(2, 1, 3, 3)).nodes.values(), (1, 12, 12)), tmp_path / "mine.onnx")
+    assert cs.inspect(tmp_path / "mine.onnx").name == "mine"
+
+
+def test_what_is_missing_is_not_said_of_what_is_there() -> None:
+    net, data = cs.models.small_cnn(seed=0), cs.data.digits().take(np.arange(64))
+    history = cs.fit(net, data, epochs=1, seed=0)
+    without, there = (
+        " ".join(m.what + m.how for m in cs.inspect(net, history=h).missing) for h in (None, history)
+    )
+    assert "How it learned" in without
+    assert "How it learned" not in there
+    assert "--full" in there
+    assert "--full" not in " ".join(m.how for m in cs.inspect(net, budget="full").missing)
+
+
 def test_all_zeros(tmp_path: Path) -> None:
     account = cs.inspect(net_of(conv(4, 1, 3, 3, scale=0.0)))
     assert account.findings[0].key == "zero"
     assert account["conv"].dead == (0, 1, 2, 3)
-    assert "all weights of 1 layer are zero" in pages(account, tmp_path)
+    assert "All weights of 1 layer are zero" in pages(account, tmp_path)
 
 
 def test_a_thousand_nodes(tmp_path: Path) -> None:

@@ -26,6 +26,15 @@ def test_what_is_no_number_is_purple_and_the_rest_keeps_its_scale():
             np.testing.assert_array_equal(picture[finite], clean[finite])
 
 
+def test_one_strong_pixel_does_not_hide_a_projection():
+    projection = np.full((3, 40, 40), 0.01)
+    projection[:, 0, 0] = 1.0
+    picture = _signed(projection, False)
+    assert picture.min() == 255
+    few = np.array([1.0, 0.5] + [0.1] * 25).reshape(3, 3, 3)
+    assert (_signed(few, False)[0, 0, 0], _signed(few, False)[0, 1, 0]) == (255, 191)
+
+
 def test_nothing_but_nan_is_a_picture_too():
     nothing = np.full((3, 2, 2), np.nan)
     for picture in (

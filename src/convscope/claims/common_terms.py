@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from convscope.claims.claim import Experiment, Judgement, Measured, Numbers, judged
 from convscope.claims.layers_of import first_layer
 from convscope.claims.material import Material
@@ -12,6 +14,7 @@ from convscope.kernels import judge as judge_kernels
 __all__ = ["EXPERIMENT"]
 
 UNNAMED = ("noise", "mixture", "dead")
+_EVIDENCE = ("share of energy explained", "p against random kernels", "probability that the name is right")
 
 
 def measure(material: Material) -> Measured:
@@ -34,6 +37,9 @@ def measure(material: Material) -> Measured:
     derivatives = sum(bool(v.derivative_order) for v in verdicts if v.family not in UNNAMED)
     numbers["differential (derivative of order 1 or more)"] = derivatives
     numbers["anisotropic (p < .05)"] = sum(v.anisotropy_p < 0.05 for v in verdicts)
+    evidence = [(v.explained, v.p_value, v.confidence) for v in verdicts if v.family not in UNNAMED]
+    for i, what in enumerate(_EVIDENCE):
+        numbers[f"named filters: median {what}"] = float(np.median([row[i] for row in evidence] or [0.0]))
     named = [(v.family, v.pattern) for v in verdicts if v.family not in UNNAMED]
     shown = {f"{family} {i}": pattern for i, (family, pattern) in enumerate(named[:24])}
     bars = Bars("families", tuple(table.counts), {"filters": list(table.counts.values())}, "filters")
@@ -48,11 +54,14 @@ def judge(n: Numbers) -> Judgement:
     told = ", ".join(f"{count} {name}" for name, count in families.items() if name not in UNNAMED)
     bands = ", ".join(f"{n[f'passband {band}']} {band}" for band in ("low-pass", "band-pass", "high-pass"))
     rest = ", ".join(f"{families[name]} {name}" for name in UNNAMED if families.get(name))
+    explained, chance, sure = (n[f"named filters: median {what}"] for what in _EVIDENCE)
     return judged(
         (total - unnamed) / total >= 0.5,
         f"{total - unnamed} of {total} filters have a name: {told}. By passband: {bands}; "
         f"{n['differential (derivative of order 1 or more)']} are differential, "
-        f"{n['anisotropic (p < .05)']} anisotropic.",
+        f"{n['anisotropic (p < .05)']} anisotropic. The evidence, by the median of the named: the shape "
+        f"explains {explained:.0%} of the energy (p = {chance:.1g} against random kernels), and the name "
+        f"is right with a probability of {sure:.0%}.",
         limit=f"{unnamed} have none ({rest})." if unnamed else "",
     )
 

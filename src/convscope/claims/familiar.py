@@ -59,7 +59,7 @@ def judge(n: Numbers) -> Judgement:
         f"{name}: {n[f'{name}: weaker on unlike images']} of {n[f'{name}: features']} features respond less, "
         f"the median {n[f'{name}: median strength against familiar ones']:.2f} times as strongly; "
         "the distance from familiar responses tells the images apart with an area of "
-        f"{n[f'{name}: area under the curve, told by all features']:.2f}"
+        f"{n[f'{name}: area under the curve, told by all features']:.3f}"
         for name in names
     )
     against = [name for name, share in shares.items() if share <= 0.5]

@@ -18,6 +18,7 @@ KERNELS = {
     "Sobel x": "sobel-x", "Prewitt x": "prewitt-x", "outline": "laplacian-8", "blur": "gaussian",
     "sharpen": "sharpen", "emboss": "emboss",
 }  # fmt: skip
+ADD_TO_ONE = ("blur", "sharpen", "emboss")  # their weights do, so that their output is the image, changed
 
 
 def measure(material: Material) -> Measured:
@@ -29,14 +30,14 @@ def measure(material: Material) -> Measured:
         "constant": np.full((8, 12), STEP),
     }
     photo, name = material.grey_photo()
-    numbers: dict[str, float] = {}
+    numbers: dict[str, float] = {"slope of the ramp": SLOPE, "height of the step": STEP}
     shown = {"photograph": photo}
     for kernel, key in KERNELS.items():
         for image, pixels in images.items():
-            response = _apply(pixels, key)
-            # on a ramp a kernel whose sum is not 0 also gives the ramp: the change along it is told
-            told = response if kernel != "blur" else response - pixels[1:-1, 1:-1]
-            numbers[f"{kernel}: largest response to the {image}"] = float(np.abs(told).max())
+            changes = kernel in ADD_TO_ONE
+            response = _apply(pixels, key) - (pixels[1:-1, 1:-1] if changes else 0)
+            what = "change of" if changes else "response to"
+            numbers[f"{kernel}: largest {what} the {image}"] = float(np.abs(response).max())
         shown[kernel] = _apply(photo, key)
     slope = (photo[:, 2:] - photo[:, :-2])[1:-1] / 2
     numbers["photograph: correlation of Sobel x with the slope along x"] = float(
@@ -47,20 +48,22 @@ def measure(material: Material) -> Measured:
 
 def judge(n: Numbers) -> Judgement:
     """Derivatives: the slope on a ramp, 0 on a constant; outline: 0 on both, not on a step."""
-    sobel, prewitt = (n[f"{name}: largest response to the ramp"] / SLOPE for name in ("Sobel x", "Prewitt x"))
+    slope = n["slope of the ramp"]
+    sobel, prewitt = (n[f"{name}: largest response to the ramp"] / slope for name in ("Sobel x", "Prewitt x"))
     flat = [n[f"{name}: largest response to the constant"] for name in ("Sobel x", "Prewitt x", "outline")]
     outline = n["outline: largest response to the ramp"]
     step = n["outline: largest response to the step"]
     known = n["photograph: correlation of Sobel x with the slope along x"]
-    derivative = np.allclose([sobel, prewitt], [8, 6]) and np.allclose([*flat, outline], 0)
+    kept, stepped = ([n[f"{k}: largest change of the {i}"] for k in ADD_TO_ONE] for i in ("constant", "step"))
+    derivative = np.allclose([sobel, prewitt], [8, 6]) and np.allclose([*flat, *kept, outline], 0)
+    changed = ", ".join(f"{name} by {change:.3g}" for name, change in zip(ADD_TO_ONE, stepped, strict=True))
     return judged(
-        bool(derivative) and step > 0 and known > 0.9,
-        f"A ramp of slope 1 gives Sobel x {sobel:g} and Prewitt x {prewitt:g} (the sums of their weights "
-        "times "
-        f"distance), a constant gives both {max(flat[:2]):g}; outline gives {outline:g} on the ramp and "
-        f"{step:g} "
-        f"at the step. On the photograph Sobel x correlates by {known:.2f} with the difference of "
-        "neighbours.",
+        bool(derivative) and min(step, *stepped) > 0 and known > 0.9,
+        f"A ramp of slope {slope:g} gives Sobel x {slope:g} times {sobel:g} and Prewitt x {slope:g} times "
+        f"{prewitt:g} (the sums of their weights times distance), a constant gives both {max(flat[:2]):g}; "
+        f"outline gives {outline:g} on the ramp and {step:g} at a step of {n['height of the step']:g}. The "
+        f"others leave a constant as it is and change the step: {changed}. On the photograph Sobel x "
+        f"correlates by {known:.2f} with the difference of neighbours.",
     )
 
 

@@ -45,10 +45,14 @@ def measure(material: Material) -> Measured:
         after.append(net.parameters["conv1.weight"].copy())
         accuracies.append(evaluate(net, test).accuracy)
     angles = {"before": _angles(np.concatenate(before)), "after": _angles(np.concatenate(after))}
-    numbers: dict[str, float] = {"kernels": 8 * len(SEEDS), "smallest accuracy on new lines": min(accuracies)}
+    numbers: dict[str, float | list[int]] = {
+        "kernels": 8 * len(SEEDS),
+        "smallest accuracy on new lines": min(accuracies),
+    }
     for when, found in angles.items():
         numbers[f"kernels with an orientation, {when}"] = len(found)
         numbers[f"of these within {NEAR:g} degrees of 0 or 90, {when}"] = int(sum(map(_upright, found)))
+        numbers[f"orientations in degrees, {when}"] = sorted(round(angle) % 180 for angle in found)
     bins = np.arange(0, 181, 15)
     bars = Bars(
         "orientation of the kernels that have one", [f"{a}" for a in bins[:-1]],
@@ -68,8 +72,8 @@ def judge(n: Numbers) -> Judgement:
     return judged(
         holds,
         f"{upright} of {kernels} kernels came to have stripes within 10 degrees of horizontal or vertical, "
-        f"{found - upright} have another orientation; before training it were {before}. The networks tell at "
-        f"least {n['smallest accuracy on new lines']:.1%} of new lines apart.",
+        f"{found - upright} have another orientation; before training there were {before}. The networks "
+        f"tell at least {n['smallest accuracy on new lines']:.1%} of new lines apart.",
         limit=limit,
     )
 

@@ -49,5 +49,6 @@ def wrapped(text: str) -> str:
     lines = []
     for line in text.split("\n"):
         indent = " " * (len(line) - len(line.lstrip()))
-        lines.append(textwrap.fill(line, width(), subsequent_indent=indent))
-    return "\n".join(lines)
+        joined = line.replace(" %", "\u00a0%")  # a number stays with its unit
+        lines.append(textwrap.fill(joined, width(), subsequent_indent=indent))
+    return "\n".join(lines).replace("\u00a0%", " %")

@@ -104,16 +104,14 @@ def inspect_model(
         if output is not None:
             bar(1.0, 1.0, "writing the report")
             account.save(output)
+    result = None if wanted is None else gates(account, wanted)
     if json:
-        print_json(account)
+        print_json(account if result is None else {**account.to_dict(), **result.to_dict()})
     else:
         _tell(account, output)
-    if wanted is None:
-        return
-    result = gates(account, wanted)
-    if not json:
-        print(printable(f"\n{result}"))
-    if result.failed:
+        if result is not None:
+            print(printable(f"\n{result}"))
+    if result is not None and result.failed:
         raise typer.Exit(1)
 
 

@@ -272,6 +272,7 @@ def _named(net: Network, goal: Goal) -> str:
 
 def _levels(image: Array, limits: _Limits) -> NDArray[np.uint8]:
     """Give pixels of an input whose preparation is not known: black at the low end of its range."""
-    levels = np.rint((image - limits.low) / (limits.high - limits.low) * 255).clip(0, 255).astype(np.uint8)
+    share = np.nan_to_num((image - limits.low) / (limits.high - limits.low), nan=0.0)
+    levels = np.rint(share * 255).clip(0, 255).astype(np.uint8)
     shown_planes = levels if len(levels) == 3 else levels[:1].repeat(3, axis=0)
     return np.ascontiguousarray(shown_planes.transpose(1, 2, 0))

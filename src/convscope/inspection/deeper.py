@@ -48,7 +48,7 @@ def seen(
 
 
 def painted(net: Network, layers: Sequence[LayerAccount], seed: int, tell: Step) -> tuple[Maximum, ...]:
-    """Paint inputs for the channels of largest norm of a middle and the last convolution that has a shape."""
+    """Paint inputs for the living channels of largest norm of a middle and the last shaped convolution."""
     names = [layer for layer in layers if not layer.pointwise] or list(layers)
     if not names:
         return ()
@@ -56,12 +56,15 @@ def painted(net: Network, layers: Sequence[LayerAccount], seed: int, tell: Step)
     found: list[Maximum] = []
     for step, layer in enumerate(chosen):
         norm = layer.table.columns["norm"]
-        for rank, channel in enumerate(np.sort(np.argsort(-norm, kind="stable")[:_EACH]).tolist()):
+        alive = [c for c in np.argsort(-norm, kind="stable").tolist() if layer.table.family[c] != "dead"]
+        for rank, channel in enumerate(sorted(alive[:_EACH])):
             at = f"{layer.node}[{channel}]"
             share = (step + rank / _EACH) / len(chosen)
             tell(f"painting what {at} likes best", 0.35 + 0.05 * share)
             try:
-                found.append(maximize(net, at, steps=_STEPS, seed=seed))
+                best = maximize(net, at, steps=_STEPS, seed=seed)
             except ConvscopeError:  # an input that is no image, weights without a gradient
                 return tuple(found)
+            if np.isfinite(best.value):  # broken weights before it make a picture of nothing
+                found.append(best)
     return tuple(found)

@@ -125,6 +125,11 @@ class NetworkFinding(Result):
         """The layer where it is worst; empty where there is none."""
         return self.places[0].node if self.places else ""
 
+    @property
+    def sentence(self) -> str:
+        """What was found, with a capital where it does not begin with the name of a layer."""
+        return self.text if self.text.startswith(f"{self.node}:") else self.text[:1].upper() + self.text[1:]
+
 
 def network_findings(
     layers: Mapping[str, Layer],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -17,7 +17,7 @@ from convscope.inspection.account import Inspection, Missing
 from convscope.inspection.baseline import Baseline, compare
 from convscope.inspection.deeper import painted, seen
 from convscope.inspection.evidence import ImagesAccount, look_at, silent_finding
-from convscope.inspection.findings import CHECKS, by_importance, network_findings
+from convscope.inspection.findings import CHECKS, NetworkFinding, by_importance, network_findings
 from convscope.inspection.layer import SHOWN, LayerAccount
 from convscope.inspection.pictures import Pictures, open_pictures
 from convscope.inspection.subject import Subject, open_subject
@@ -102,6 +102,7 @@ def inspect(
     """
     if budget not in BUDGETS:
         raise InvalidValue(f"inspect: budget must be one of {', '.join(BUDGETS)}; got {budget!r}.")
+    _check_images(images, labels, target, reference)
     tell: Step = on_step or (lambda what, share: None)
     subject = source if isinstance(source, Subject) else open_subject(source)
     subject = subject if name is None else replace(subject, name=name)
@@ -125,7 +126,7 @@ def inspect(
         budget=budget,
         words=in_words(subject, summary, layers, findings, left_out, showed),
         findings=findings,
-        passed=_passed({finding.key for finding in findings}, bool(layers)),
+        passed=_passed(findings, layers),
         layers=layers,
         left_out=left_out,
         summary=summary,
@@ -140,7 +141,7 @@ def inspect(
         history=run.history if run is not None else history,
         evolution=_evolution(run, tell),
         familiarity=_familiarity(pictures, reference, seed, tell),
-        missing=_missing(subject, layers, budget, showed, reference is not None),
+        missing=_missing(subject, layers, budget, showed, reference is not None, history is not None),
         facts=_facts(subject, seed),
     )
 
@@ -214,14 +215,27 @@ def _compared(
     return replace(found, unlike={**found.unlike, **left_out})
 
 
-def _passed(found: set[str], judged: bool) -> tuple[str, ...]:
-    return tuple(check.finding for check in CHECKS if judged and check.key not in found)
+def _passed(findings: Sequence[NetworkFinding], layers: tuple[LayerAccount, ...]) -> tuple[str, ...]:
+    """Name what was found nowhere; a layer of zeros is one finding, though all its filters are dead too."""
+    if not layers:
+        return ()
+    found = {finding.name for finding in findings}
+    found |= {finding.name for layer in layers for finding in layer.layer.findings if finding.found}
+    return tuple(check.finding for check in CHECKS if check.finding not in found)
+
+
+def _check_images(images: Any, labels: Any, target: Any, reference: Any) -> None:
+    """Refuse, before any work, what says something of images where there are none."""
+    if images is not None:
+        return
+    given = {"labels": labels, "a class to explain": target, "a reference": reference}
+    for what, value in given.items():
+        if value is not None:
+            raise InvalidValue(f"inspect: {what} must come with images; got none.")
 
 
 def _pictures(subject: Subject, images: Any, labels: Any, budget: str) -> Pictures | None:
     if images is None:
-        if labels is not None:
-            raise InvalidValue("inspect: labels need images; got no images.")
         return None
     if subject.net is None:
         raise InvalidValue("inspect: images need a network; a file of weights cannot be run.")
@@ -251,10 +265,8 @@ def _evolution(run: Run | None, tell: Step) -> Evolution | None:
 
 
 def _familiarity(pictures: Pictures | None, reference: Any, seed: int, tell: Step) -> Familiarity | None:
-    if reference is None:
+    if reference is None or pictures is None:
         return None
-    if pictures is None:
-        raise InvalidValue("inspect: a reference needs images to compare with it; got no images.")
     tell("comparing the images with the reference", 0.98)
     known = open_pictures(pictures.net, reference, None, "full", most=_REFERENCE)
     return familiarity(pictures.net, known.x, pictures.x, seed=seed, neighbours=min(10, len(known) // 4))
@@ -269,6 +281,7 @@ def _missing(
     budget: str,
     seen: ImagesAccount | None,
     compared: bool,
+    learned: bool,
 ) -> tuple[Missing, ...]:
     first = next((layer for layer in layers if layer.reads_image), None)
     missing = []
@@ -302,13 +315,17 @@ def _missing(
                 "--reference FOLDER of images that it knows.",
             )
         )
-    if subject.run is None and subject.net is not None:
+    if budget == "quick" and layers and subject.net is not None:
         missing.append(
             Missing(
-                "How it learned, and how its kernels came about.",
-                "convscope train DATA -o RUN, then convscope inspect RUN.",
+                "Deeper kernels as seen from the image, what channels like best, more of all the rest.",
+                "--full, which takes minutes.",
             )
         )
+    if subject.run is None and subject.net is not None:
+        what = "How its kernels came about" if learned else "How it learned, and how its kernels came about"
+        how = "convscope train DATA -o RUN, then convscope inspect RUN."
+        missing.append(Missing(f"{what}, epoch by epoch.", how))
     return tuple(missing)
 
 

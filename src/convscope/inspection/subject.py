@@ -56,6 +56,12 @@ class Subject:
         return {n: a for n, a in self.weights.items() if a.ndim == 4 and a.size and a.dtype.kind in "fiu"}
 
 
+# what exporters call a graph that was given no name
+_NAMELESS = frozenset(
+    ("", "network", "main", "main_graph", "graph", "torch_jit", "torch-jit-export", "tf2onnx")
+)
+
+
 def open_subject(source: Any, opening: Mapping[str, Any] | None = None) -> Subject:
     """Open whatever can be inspected.
 
@@ -92,7 +98,8 @@ def open_subject(source: Any, opening: Mapping[str, Any] | None = None) -> Subje
     opened, note = open_network_or_weights(path, opening)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if isinstance(opened, Network):
-        return Subject(opened.name or path.stem, opened, {}, None, digest, path.name)
+        name = path.stem if opened.name in _NAMELESS else opened.name
+        return Subject(name, opened, {}, None, digest, path.name)
     return Subject(path.stem, None, opened, None, digest, path.name, note)
 
 

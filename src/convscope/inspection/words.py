@@ -15,7 +15,7 @@ from convscope.inspection.findings import SHARES, NetworkFinding
 from convscope.inspection.layer import LayerAccount
 from convscope.inspection.subject import Subject
 from convscope.network import Summary
-from convscope.training import Evaluation
+from convscope.training import Evaluation, History
 
 __all__ = ["counted", "in_words"]
 
@@ -100,17 +100,26 @@ def _what_it_is(subject: Subject, summary: Summary | None) -> str:
     kinds = [row.kind for row in summary.rows]
     numbers = {what: sum(kind.startswith(k) for kind in kinds) for k, what in _COUNTED.items()}
     parts = [f"{n} {what}{'s' * (n > 1)}" for what, n in numbers.items() if n]
-    inside = f", {_listed(parts)} among them" if parts else ""
+    among = " among them" if len(kinds) > 1 else ""
+    inside = f", {_listed(parts)}{among}" if parts else ""
     shape = "×".join(map(str, summary.input_shape))
     many = "s" * (len(kinds) != 1)
-    trained = ""
-    if subject.run is not None:
-        epochs = subject.run.history.epochs
-        trained = f" It was trained for {len(epochs)} epoch{'s' * (len(epochs) != 1)}."
+    trained = "" if subject.run is None else _trained(subject.run.history)
+    parameters = f"**{summary.parameters:,} parameter{'s' * (summary.parameters != 1)}**"
+    cost = f"{summary.multiply_adds:,} multiply-add{'s' * (summary.multiply_adds != 1)}"
     return (
-        f"{subject.name} is a network of {len(kinds)} node{many}{inside}, with **{summary.parameters:,} "
-        f"parameters**. An input of {shape} costs it {summary.multiply_adds:,} multiply-adds.{trained}"
+        f"{subject.name} is a network of {len(kinds):,} node{many}{inside}, with {parameters}. "
+        f"An input of {shape} costs it {cost}.{trained}"
     )
+
+
+def _trained(history: History) -> str:
+    epochs = history.epochs
+    best = next((e for e in epochs if e.epoch == history.best_epoch), None)
+    held = (
+        "" if best is None else f"; the best, {best.epoch}, got {best.validation_accuracy:.2%} held out right"
+    )
+    return f" It was trained for {len(epochs)} epoch{'s' * (len(epochs) != 1)}{held}."
 
 
 def _first_layer(first: LayerAccount) -> str:
@@ -122,7 +131,18 @@ def _first_layer(first: LayerAccount) -> str:
         f"Its first layer, `{first.node}`, slides {filters} filter{many} of {height}×{width} over the "
         f"{depth} channel{'s' * (depth > 1)} of the image{stride}: **{counted(table.counts)}**."
     )
-    return " ".join([said, *_directions(first), *_bands(first), *_colours(first)])
+    parts = (_doubtful, _directions, _bands, _colours)
+    return " ".join([said, *(sentence for part in parts for sentence in part(first))])
+
+
+def _doubtful(first: LayerAccount) -> list[str]:
+    """Say how many filters stand between families."""
+    sure = first.table.columns.get("confidence", np.ones(0))
+    doubtful = 0 if first.pointwise else int((sure < 0.5).sum())
+    if doubtful == 0:
+        return []
+    these = "One of these families is" if doubtful == 1 else f"{doubtful} of these families are"
+    return [f"{these} more likely wrong than right: such a filter stands between two."]
 
 
 def _directions(first: LayerAccount) -> list[str]:
@@ -131,10 +151,11 @@ def _directions(first: LayerAccount) -> list[str]:
     if oriented == 0 or first.pointwise:
         return []
     empty = int((bins == 0).sum())
-    spread = "in all of them" if empty == 0 else f"{12 - empty} of 12 directions, 15° apart, are covered"
-    if empty == 0:
-        spread = "every one of 12 directions, 15° apart, is covered"
-    return [f"{oriented} of them have stripes of one direction; {spread}."]
+    covered = "every one" if empty == 0 else f"{12 - empty}"
+    have = "has" if oriented == 1 else "have"
+    are = "is" if empty in (0, 11) else "are"
+    spread = f"{covered} of 12 directions, 15° apart, {are} covered"
+    return [f"{oriented} of them {have} stripes of one direction; {spread}."]
 
 
 def _bands(first: LayerAccount) -> list[str]:
@@ -144,9 +165,8 @@ def _bands(first: LayerAccount) -> list[str]:
         return []
     shares = [float(np.nanmean(columns[name][alive])) for name in ("low", "middle", "high")]
     low, middle, high = (f"{100 * share:.0f} %" for share in shares)
-    return [
-        f"Of their power {low} lies below 0.125 cycles per pixel, {middle} from there to 0.25, {high} above."
-    ]
+    low = f"{low} of a filter's power lies below 0.125 cycles per pixel, in whatever direction"
+    return [f"On average {low}, {middle} from there to 0.25, {high} above."]
 
 
 def _colours(first: LayerAccount) -> list[str]:
@@ -159,12 +179,22 @@ def _colours(first: LayerAccount) -> list[str]:
 
 
 def _all_layers(layers: Sequence[LayerAccount]) -> str:
+    if len(layers) == 1:
+        return _one_layer(layers[0])
     total: dict[str, int] = {}
     for layer in layers:
         for family, count in layer.table.counts.items():
             total[family] = total.get(family, 0) + count
     ranked = dict(sorted(total.items(), key=lambda item: -item[1]))
     return f"Its {sum(total.values()):,} filters together: **{counted(ranked)}**."
+
+
+def _one_layer(layer: LayerAccount) -> str:
+    filters, depth, height, width = layer.table.weight.shape
+    return (
+        f"Its convolution `{layer.node}` has {filters} filter{'s' * (filters > 1)} of {height}×{width} over "
+        f"{depth} channel{'s' * (depth > 1)}: **{counted(layer.table.counts)}**."
+    )
 
 
 def _without_kernels(
@@ -205,7 +235,7 @@ def _what_matters(findings: Sequence[NetworkFinding], layers: Sequence[LayerAcco
     worst = findings[0]
     most = "What matters most" if worst.importance >= _WEIGHTY else "Nothing weighs much; the most there is"
     text = worst.text
-    text = f"In {text}" if text.startswith(f"{worst.node}:") else f"{text[0].upper()}{text[1:]}"
+    text = f"In {text}" if text.startswith(f"{worst.node}:") else worst.sentence
     found = f"{most}: **{worst.name}**. {text} (threshold {_threshold(worst)})."
     return [f"{found} What one might do: {worst.advice[0].lower()}{worst.advice[1:]}"]
 

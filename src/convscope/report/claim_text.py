@@ -32,7 +32,7 @@ def told(value: Any) -> str:
     if isinstance(value, float):
         return number(value)
     if isinstance(value, list):
-        return ", ".join(f"({told(item)})" if isinstance(item, list) else told(item) for item in value)
+        return ", ".join(f"({told(item)})" if isinstance(item, list) else told(item) for item in value) or "–"
     return str(value) or "–"
 
 
@@ -40,7 +40,7 @@ def told(value: Any) -> str:
 def claim_text(claim: Claim) -> str:
     """Write id, statement, what came out, and the finding."""
     head = f"{claim.id}: {claim.verdict}"
-    lines = [head, *_wrap(f"Statement: {claim.statement}.")]
+    lines = [head, *_wrap(f"Statement: {_sentence(claim.statement)}")]
     if claim.numbers:
         lines.append(f"  What came out ({claim.data}, {claim.seconds:.1f} s):")
         for name, value in claim.numbers.items():
@@ -55,7 +55,7 @@ def claim_html(claim: Claim) -> str:
     """Set verdict, finding, picture and numbers."""
     parts = [
         f"<p><strong>{escape(claim.verdict)}.</strong> {escape(claim.finding)}</p>",
-        f"<p>Statement: {escape(claim.statement)}.</p>",
+        f"<p>Statement: {escape(_sentence(claim.statement))}</p>",
     ]
     if claim.picture:
         alt = escape(f"{claim.id}: {claim.finding}", quote=True)
@@ -96,6 +96,10 @@ def claims_page(claims: Claims) -> str:
     body += [section(claim.id, claim.id, claim_html(claim)) for claim in claims.claims]
     footer = "<p>" + escape(", ".join(f"{name} {value}" for name, value in claims.made.items())) + "</p>"
     return page(title, f"<h1>{title}</h1>", body, footer)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
 
 
 def _wrap(text: str) -> list[str]:

@@ -68,6 +68,8 @@ def orientation_bars(layer: Layer) -> str:
             words.append(f'<text x="{x + 7.5}" y="{136 - height:.1f}">{count}</text>')
         if step % 2 == 0:
             words.append(f'<text x="{x + 7.5}" y="154">{15 * step}°</text>')
+    if not any(counts):
+        words.append('<text x="117.5" y="76">no filter has stripes of one direction</text>')
     alt = "filters by direction of their stripes: " + ", ".join(
         f"{15 * step} degrees {count}" for step, count in enumerate(counts)
     )

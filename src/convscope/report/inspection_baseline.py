@@ -17,7 +17,7 @@ def baseline_part(account: Inspection) -> str:
 
 @renders("Baseline", "html")
 def baseline_html(baseline: Baseline) -> str:
-    """Set one row for each layer that both networks have."""
+    """Set one row for each layer that both networks have and that changed."""
     rows = [
         [
             layer.node,
@@ -28,6 +28,7 @@ def baseline_html(baseline: Baseline) -> str:
             family_counts(layer.after),
         ]
         for layer in baseline.layers
+        if layer.distance
     ]
     head = [
         "layer",
@@ -37,10 +38,14 @@ def baseline_html(baseline: Baseline) -> str:
         "before",
         "after",
     ]
+    same = len(baseline.layers) - len(rows)
+    kept = f" In {same} of {len(baseline.layers)} layers no weight changed." if same else ""
     said = (
-        f"<p><b>{baseline.changed} of {baseline.filters} filters changed their family.</b> Weights moved "
-        "by: the norm of the change over the norm before.</p>"
+        f"<p><b>{baseline.changed:,} of {baseline.filters:,} filters changed their family.</b> Weights moved "
+        f"by: the norm of the change over the norm before.{kept}</p>"
     )
     unlike = [[node, why] for node, why in baseline.unlike.items()]
-    rest = table(["layer", "why it cannot be compared"], unlike, text_columns=(0, 1)) if unlike else ""
-    return said + table(head, rows, text_columns=(0, 3, 4, 5)) + rest
+    why = table(["layer", "why it cannot be compared"], unlike, text_columns=(0, 1))
+    rest = f'<div class="prose">{why}</div>' if unlike else ""
+    changes = table(head, rows, text_columns=(0, 3, 4, 5)) if rows else ""
+    return f'{said}<div class="tall prose">{changes}</div>{rest}'

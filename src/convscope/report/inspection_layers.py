@@ -105,7 +105,8 @@ def _left_out(account: Inspection) -> list[str]:
     if not account.left_out:
         return []
     rows = [[node, why] for node, why in account.left_out.items()]
-    return [table(["layer", "why it was not judged"], rows, text_columns=(0, 1))]
+    head = ["layer", "why it was not judged"]
+    return [f'<div class="prose">{table(head, rows, text_columns=(0, 1))}</div>']
 
 
 def _controls(layers: Sequence[LayerAccount]) -> str:
@@ -129,7 +130,7 @@ def _controls(layers: Sequence[LayerAccount]) -> str:
         '<label>Norm at least <input name="norm" type="range" min="0" max="100" value="0" step="5"> '
         '<output name="share">0 %</output> of the layer\'s largest</label>'
         f'<label>Order <select name="order">{options}</select></label>'
-        '<p class="note" role="status"></p></form>'
+        '<button type="reset">Show all</button><p class="note" role="status"></p></form>'
     )
 
 
@@ -138,8 +139,9 @@ def _layer(account: Inspection, layer: LayerAccount, opened: bool) -> str:
     filters, depth, height, width = kernels.weight.shape
     found = [f.name for f in layer.layer.findings if f.found]
     badge = f' <span class="badge">{escape(", ".join(found))}</span>' if found else ""
+    many = "s" * (filters > 1)
     head = (
-        f"<code>{escape(layer.node)}</code> {filters} filters {height}×{width} over {depth} "
+        f"<code>{escape(layer.node)}</code> {filters} filter{many} {height}×{width} over {depth} "
         f'channel{"s" * (depth > 1)} <span class="note">{escape(family_counts(kernels.counts))}</span>{badge}'
     )
     body = _pointwise(layer) if layer.pointwise else _shaped(layer)

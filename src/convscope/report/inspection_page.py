@@ -44,7 +44,7 @@ def marked_up(text: str) -> str:
     >>> marked_up("`conv1`: **3 < 4**")
     '<code>conv1</code>: <b>3 &lt; 4</b>'
     """
-    text = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text))
+    text = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text).replace(" %", "&nbsp;%"))
     return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
 
 
@@ -52,7 +52,7 @@ def finding_value(finding: NetworkFinding, value: float | None = None) -> str:
     """Write a finding's number in its unit."""
     number = finding.value if value is None else value
     if finding.key in SHARES:
-        return f"{100 * number:.0f} %"
+        return f"{100 * number:.2g} %" if number < 0.0995 else f"{100 * number:.0f} %"
     return f"{number:.1f}×" if finding.key == "dominating" else f"{number:,.0f}"
 
 
@@ -80,7 +80,8 @@ def _dominant(account: Inspection) -> str:
 def _numbers(account: Inspection) -> list[tuple[str, str]]:
     numbers = []
     filters = sum(len(layer.table) for layer in account.layers)
-    numbers.append((f"{filters:,}", f"filters in {len(account.layers)} convolutions judged"))
+    some, many = "s" * (filters != 1), "s" * (len(account.layers) != 1)
+    numbers.append((f"{filters:,}", f"filter{some} in {len(account.layers):,} convolution{many} judged"))
     if account.summary is not None:
         numbers.append((short(account.summary.parameters), "parameters"))
         numbers.append((short(account.summary.multiply_adds), "multiply-adds for one input"))
@@ -91,7 +92,8 @@ def _sections(account: Inspection) -> list[str]:
     parts = []
     first = account.first or (account.layers[0] if account.layers else None)
     if first is not None and not first.pointwise:
-        parts.append(section("first", "What its first layer looks for", families_figure(first)))
+        whose = "its first layer" if first is account.first else first.node
+        parts.append(section("first", f"What {whose} looks for", families_figure(first)))
     parts.append(section("findings", "Findings, the most important first", _findings(account)))
     if account.baseline is not None:
         parts.append(
@@ -113,7 +115,7 @@ def _sections(account: Inspection) -> list[str]:
 
 def _findings(account: Inspection) -> str:
     passed = ", ".join(account.passed)
-    rest = f"<p>Looked for and not found: {escape(passed)}.</p>" if passed else ""
+    rest = f"<p>Looked for, and past its threshold nowhere: {escape(passed)}.</p>" if passed else ""
     if not account.findings:
         return f"<p>Nothing was found that needs mending.</p>{rest}"
     items = "".join(_finding(account, finding) for finding in account.findings)
@@ -125,7 +127,7 @@ def _finding(account: Inspection, finding: NetworkFinding) -> str:
     threshold = finding_value(finding, finding.threshold)
     return (
         f'<li><div class="size"><b>{finding_value(finding)}</b><span>threshold {threshold}</span></div>'
-        f"<div><h3>{escape(finding.name)}</h3><p>{escape(finding.text)}.</p>"
+        f"<div><h3>{escape(finding.name)}</h3><p>{escape(finding.sentence)}.</p>"
         f"<p>{escape(finding.advice)}</p>{where}"
         f'<p class="note">Source: {escape(finding.source)}. '
         f"Importance {finding.importance:.2g}.</p></div></li>"
@@ -146,7 +148,7 @@ def _places(account: Inspection, finding: NetworkFinding) -> str:
 
 def _missing(account: Inspection) -> str:
     rows = [[missing.what, Markup(f"<code>{escape(missing.how)}</code>")] for missing in account.missing]
-    return table(["what", "how to get it"], rows, text_columns=(0, 1))
+    return f'<div class="prose">{table(["what", "how to get it"], rows, text_columns=(0, 1))}</div>'
 
 
 def _footer(account: Inspection) -> str:

@@ -24,7 +24,7 @@ def inspection_text(account: Inspection) -> str:
     lines = [text.replace("**", "").replace("`", "") for text in account.words]
     if account.findings:
         lines += ["", "Findings, the most important first:"]
-        lines += [f"  {finding_value(f)} {f.name}: {f.text}" for f in account.findings]
+        lines += [f"  {f.name}, {finding_value(f)}: {f.text}" for f in account.findings]
     lines += [f"  not judged: {node}, {why}" for node, why in account.left_out.items()]
     if account.baseline is not None:
         lines += ["", *_changes(account)]
@@ -84,7 +84,7 @@ def inspection_markdown(account: Inspection) -> str:
         ]
         parts.append(_table(["number", "threshold", "finding", "what was found", "advice", "source"], rows))
     if account.passed:
-        parts.append(f"Looked for and not found: {', '.join(account.passed)}.")
+        parts.append(f"Looked for, and past its threshold nowhere: {', '.join(account.passed)}.")
     if account.baseline is not None:
         parts += [f"## What changed since {account.baseline.name}", "\n".join(_changes(account))]
     if account.layers or account.left_out:

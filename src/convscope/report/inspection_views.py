@@ -43,7 +43,7 @@ _PATCHES = (
 _RULE = (
     "Above: the patch as the network sees it, grey beyond the image. Where a cell sees more than a quarter "
     "of the image, it is the square that holds all but 2 % at each edge of the projection's energy. Below: "
-    "the projection, each scaled by its largest magnitude: "
+    "the projection, each scaled by the magnitude that 99.5 % of its values lie within, larger ones cut off: "
 )
 _IN_COLOUR = "grey is zero, red, green and blue the projection to these channels."
 _IN_ONE = "white is zero, orange above, blue below."
@@ -56,7 +56,7 @@ def _channel(view: ChannelView, bgr: bool) -> str:
         alt = escape(f"patch of {name} where {view.node}[{view.channel}] is {number(value, 3)}", quote=True)
         pairs.append(
             f'<div><img class="pixels" src="{_small(patch)}" alt="{alt}">'
-            f'<img class="pixels" src="{_small(_signed(back, bgr))}" alt="its projection">'
+            f'<img class="pixels" src="{_small(_signed(back, bgr))}" alt="{_projected(back)}">'
             f'<span class="note">{number(value, 3)}</span></div>'
         )
     verdict = f" {escape(view.verdict)}" if view.verdict else ""
@@ -72,11 +72,22 @@ def _signed(array: Array, bgr: bool) -> NDArray[np.uint8]:
     """Show (C, h, w) about grey: three channels as colours, others by their sum on the blue-orange scale."""
     if len(array) != 3:
         total = array.sum(axis=0)
-        return paint(total, limit_of(total))
-    levels = 127.5 + 127.5 * (array[::-1] if bgr else array) / limit_of(array)
+        return paint(total, _bulk(total))
+    levels = 127.5 + 127.5 * (array[::-1] if bgr else array) / _bulk(array)
     shown = np.rint(levels).clip(0, 255).transpose(1, 2, 0)
     shown[~np.isfinite(shown).all(axis=2)] = MISSING
     return np.ascontiguousarray(shown, np.uint8)
+
+
+def _bulk(array: Array) -> float:
+    """Give what all but 1 in 200 magnitudes stay within; one strong pixel hides a deep projection."""
+    finite = np.abs(array[np.isfinite(array)])
+    bulk = float(np.percentile(finite, 99.5, method="higher")) if finite.size else 0.0
+    return bulk or limit_of(array)
+
+
+def _projected(back: Array) -> str:
+    return f"its projection back to the pixels, largest magnitude {number(limit_of(back), 3)}"
 
 
 def evidence_section(found: tuple[Evidence, ...]) -> str:

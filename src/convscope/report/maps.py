@@ -85,7 +85,7 @@ def _picture(node: NodeMaps, limit: float, maps: FeatureMaps, most: int) -> str:
     if node.values.ndim == 3:
         return _maps(node, limit, most)
     if len(node.values) == len(maps.classes):
-        return _bars(node, limit, maps.classes)
+        return _bars(node, limit, maps)
     return _line(node, limit)
 
 
@@ -126,7 +126,7 @@ def _line(node: NodeMaps, limit: float) -> str:
     return f'<img class="pixels line" src="{data_uri(paint(node.values[None], limit))}" alt="{label}">'
 
 
-def _bars(node: NodeMaps, limit: float, classes: tuple[str, ...], most: int = 10) -> str:
+def _bars(node: NodeMaps, limit: float, maps: FeatureMaps, most: int = 10) -> str:
     """Show one number for each class as a bar from zero, the largest first where there are many."""
     values = node.values
     order = np.arange(len(values)) if len(values) <= most else np.argsort(-values)[:most]
@@ -138,9 +138,10 @@ def _bars(node: NodeMaps, limit: float, classes: tuple[str, ...], most: int = 10
         width = abs(value) / limit * (50 if node.signed else 100)
         bar = f'<i style="left:{left:.1f}%;width:{width:.1f}%"></i>'
         kind = ' class="top"' if i == top else ""
-        name = escape(classes[i])
+        name = escape(maps.classes[i])
         rows.append(f'<div{kind}><span>{name}</span><span class="rail">{bar}</span><span>{text}</span></div>')
-    return f'<div class="bars">{"".join(rows)}</div>'
+    whose = f'<p class="whose">{escape(maps.title)}</p>' if maps.title else ""  # where columns become rows
+    return f'<div class="bars">{whose}{"".join(rows)}</div>'
 
 
 @renders("FeatureMaps", "text")

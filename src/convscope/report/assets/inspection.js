@@ -26,8 +26,9 @@
   const apply = () => {
     const { family, angle, norm, order } = form.elements;
     form.elements.share.value = `${norm.value} %`;
-    let shown = 0, all = 0;
+    let shown = 0, all = 0, layers = 0;
     for (const { list, items, largest } of lists) {
+      const before = shown;
       items.sort(orders[order.value]);
       for (const item of items) {
         const apart = angle.value === "" ? 0 : Math.abs(number(item, "angle") - angle.value) % 180;
@@ -39,12 +40,17 @@
         all += 1;
       }
       list.append(...items);
+      layers += shown > before;
+      const layer = list.closest("details.layer");
+      if (family.value || angle.value || +norm.value) layer.dataset.shown = `${shown - before} chosen`;
+      else delete layer.dataset.shown;
     }
     form.querySelector("[role=status]").textContent =
-      `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} kernels shown, in ${lists.length} layers.`;
+      `${shown.toLocaleString("en")} of ${all.toLocaleString("en")} kernels shown, in ${layers} of ${lists.length} layers.`;
   };
   form.hidden = false;
   form.addEventListener("input", apply);
+  form.addEventListener("reset", () => setTimeout(apply));
   form.addEventListener("submit", (event) => event.preventDefault());
   apply();
 })();
