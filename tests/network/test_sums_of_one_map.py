@@ -37,6 +37,7 @@ def test_the_fused_network_computes_the_same(norm):
     net = network(norm)
     expected = net.run(IMAGES).output
     np.testing.assert_allclose(net.fused().run(IMAGES).output, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(net.predict(IMAGES), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("norm", [False, True])

@@ -345,8 +345,7 @@ class Network:
     def predictor(self, outputs: Sequence[str] | None = None) -> Predictor:
         """Give what `predict` uses, for any nodes: their values for a batch, as fast as may be."""
         names = self.outputs if outputs is None else check_outputs(outputs, self._nodes)
-        usual = {self.input_name: (self._batch_size, *self.input_shape), **self.more_inputs}
-        return Predictor(self._nodes, names, usual, self.dtype)
+        return Predictor(self._nodes, names, self._shapes_of_two, self.dtype)
 
     def _shapes_of_two(self) -> dict[str, Shape]:
         """Give shapes that tell what is the same for all images from what there is for each.

@@ -31,8 +31,8 @@ class Predictor:
     ----------
     nodes : mapping of str to Node, in topological order
     outputs : sequence of str
-    inputs : mapping of str to shape
-        The usual shape of every input, batch axis included.
+    shapes : function that gives a mapping of str to shape
+        Of every node, batch axis included, for more than one image: so the same for all is told from for each.
     dtype : dtype
     """
 
@@ -40,11 +40,11 @@ class Predictor:
         self,
         nodes: Mapping[str, Node],
         outputs: Sequence[str],
-        inputs: Mapping[str, Shape],
+        shapes: Callable[[], Mapping[str, Shape]],
         dtype: np.dtype[np.generic],
     ) -> None:
         self._nodes, self._outputs, self._dtype = nodes, tuple(outputs), dtype
-        self._inputs = dict(inputs)
+        self._shapes = shapes
         self._state: _State | None = None
 
     def __call__(
@@ -74,7 +74,7 @@ class Predictor:
         return state
 
     def _fused(self) -> list[Node]:
-        return fused_nodes(self._nodes, self._outputs, shapes_of(self._nodes, self._inputs))
+        return fused_nodes(self._nodes, self._outputs, self._shapes())
 
 
 class _State:
