@@ -369,6 +369,14 @@ NB_MODULE(_core, m) {
     m.def("set_threads", &convscope::set_threads);
     m.def("get_threads", &convscope::get_threads);
     m.def(
+        "empty",
+        [](size_t bytes) {
+            void* memory = convscope::take_scratch(bytes);
+            nb::capsule owner(memory, [](void* p) noexcept { convscope::give_back_scratch(p); });
+            return nb::ndarray<nb::numpy, uint8_t, nb::ndim<1>>(memory, {bytes}, owner);
+        },
+        "bytes"_a);
+    m.def(
         "fingerprint",
         [](In<uint64_t> addresses, In<int64_t> bytes) {
             nb::gil_scoped_release free;

@@ -1,11 +1,12 @@
-// Fresh memory costs a page fault for every 4 KB, often more than the packing done in it. So
-// blocks given back are kept, the smallest that fits is lent again, and at most
-// `most_kept_bytes` lie idle.
+// Fresh memory costs a page fault for every 4 KB, often more than the work done in it. So
+// blocks given back are kept, and the smallest that fits is lent again unless it is far too large; at most
+// `most_kept_bytes` lie idle, and the oldest make room.
 //
 //     block:  | header: size | 64 bytes in: the memory that is lent ... |
 #include "memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <mutex>
 #include <new>
@@ -28,13 +29,22 @@ constexpr bool exact = false;
 
 struct Kept {
     std::mutex lock;
-    void* blocks[most_kept];
+    void* blocks[most_kept];  // oldest first
     int count = 0;
     size_t bytes = 0;
+
+    void* take(int place);
 };
 Kept kept;
 
 size_t& size_of(void* block) { return *static_cast<size_t*>(block); }
+
+void* Kept::take(int place) {
+    void* block = blocks[place];
+    bytes -= size_of(block), count--;
+    memmove(blocks + place, blocks + place + 1, (count - place) * sizeof(void*));
+    return block;
+}
 
 void* allocate(size_t bytes) {
     const size_t alignment = bytes >= huge_page ? huge_page : page;
@@ -68,30 +78,22 @@ void* take_scratch(size_t bytes) {
     {
         std::lock_guard<std::mutex> hold(kept.lock);
         int best = -1;
-        for (int i = 0; i < kept.count; i++)
-            if (size_of(kept.blocks[i]) >= bytes && (best < 0 || size_of(kept.blocks[i]) < size_of(kept.blocks[best])))
-                best = i;
-        if (best >= 0) {
-            void* block = kept.blocks[best];
-            kept.blocks[best] = kept.blocks[--kept.count];
-            kept.bytes -= size_of(block);
-            return static_cast<char*>(block) + header;
+        for (int i = 0; i < kept.count; i++) {
+            const size_t size = size_of(kept.blocks[i]);
+            if (size >= bytes && size <= 2 * bytes + huge_page && (best < 0 || size < size_of(kept.blocks[best]))) best = i;
         }
+        if (best >= 0) return static_cast<char*>(kept.take(best)) + header;
     }
     return static_cast<char*>(allocate(bytes)) + header;
 }
 
 void give_back_scratch(void* memory) {
     void* block = static_cast<char*>(memory) - header;
-    {
-        std::lock_guard<std::mutex> hold(kept.lock);
-        if (!exact && kept.count < most_kept && kept.bytes + size_of(block) <= most_kept_bytes) {
-            kept.blocks[kept.count++] = block;
-            kept.bytes += size_of(block);
-            return;
-        }
-    }
-    release(block);
+    if (exact || size_of(block) > most_kept_bytes) return release(block);
+    std::lock_guard<std::mutex> hold(kept.lock);
+    while (kept.count == most_kept || kept.bytes + size_of(block) > most_kept_bytes) release(kept.take(0));
+    kept.blocks[kept.count++] = block;
+    kept.bytes += size_of(block);
 }
 
 void forget_scratch() { new (&kept) Kept; }

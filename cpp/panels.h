@@ -52,14 +52,14 @@ template <class T> struct WeightSource {
     }
 };
 
-// Puts packed rows in their places and notes whether all that went by was finite.
+// Puts packed rows [begin ...) under each tap in their places and notes whether all that went by was finite.
 template <class T> struct PanelWriter {
     T* to;
-    Index row, rows;  // elements of a packed row; rows under each tap
+    Index row, spacing, begin;  // elements of a packed row, and from one tap to the next
     Vector<T> check = {};
 
     CONVSCOPE_INLINE void put(Index tap, Index channel, Index vector, Vector<T> value) {
-        store(to + (tap * rows + channel) * row + vector * width<T>, value);
+        store(to + tap * spacing + (channel - begin) * row + vector * width<T>, value);
         check += value * broadcast(T(0));
     }
     bool finite() const {
@@ -98,7 +98,10 @@ void pack_turned(const WeightSource<T>& s, Index first, Index lanes, Index vecto
         }
         for (Index t = 0; t < s.taps; t += width<T>) {
             Vector<T> columns[width<T>];
-            load_columns(from + t, s.taps, lanes, smaller<Index>(width<T>, s.taps - t), s.end(), columns);
+            if (s.taps - t == 1 && lanes == width<T>)  // the ninth tap
+                for (Index lane = 0; lane < lanes; lane++) columns[0][lane] = from[lane * s.taps + t];
+            else
+                load_columns(from + t, s.taps, lanes, smaller<Index>(width<T>, s.taps - t), s.end(), columns);
             for (Index i = 0; i < s.wanted; i++)
                 if (s.tap[i] >= t && s.tap[i] < t + width<T>) writer.put(i, k, vector, columns[s.tap[i] - t]);
         }
@@ -114,7 +117,11 @@ template <class T> bool pack(const WeightSource<T>& source, T* to) {
     int infinite = 0;
     parallel(items, team_size(items, double(shape.size()) / 4), [&](Index item, int) {
         const Index panel = item / blocks, begin = item % blocks * block, end = smaller(source.rows(), begin + block);
-        PanelWriter<T> writer{to + shape.offset(panel), shape.row(panel), source.rows()};
+        // Packed rows of different taps lie a round number of bytes apart, and would push each other out of the first cache:
+        // they are put together side by side, then each tap's are copied in one go.
+        const Index row = shape.row(panel), length = (end - begin) * row, taps = source.turned ? source.wanted : source.taps;
+        Scratch<T> together(taps * length);
+        PanelWriter<T> writer{together.data(), row, length, begin};
         for (Index vector = 0; vector < shape.vectors(panel); vector++) {
             const Index first = panel * shape.lanes_most + vector * width<T>,
                         lanes = smaller<Index>(width<T>, shape.k - first);
@@ -123,6 +130,8 @@ template <class T> bool pack(const WeightSource<T>& source, T* to) {
             else
                 pack_straight(source, first, lanes, vector, begin, end, writer);
         }
+        for (Index t = 0; t < taps; t++)
+            memcpy(to + shape.offset(panel) + (t * source.rows() + begin) * row, &together[t * length], length * sizeof(T));
         if (!writer.finite()) __atomic_store_n(&infinite, 1, __ATOMIC_RELAXED);
     });
     return !infinite;

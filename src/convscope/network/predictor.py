@@ -32,7 +32,8 @@ class Predictor:
     nodes : mapping of str to Node, in topological order
     outputs : sequence of str
     shapes : function that gives a mapping of str to shape
-        Of every node, batch axis included, for more than one image: so the same for all is told from for each.
+        Of every node, batch axis included, for more images than one: what is the same for all is told from
+        what there is for each.
     dtype : dtype
     """
 

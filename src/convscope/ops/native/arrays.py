@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from convscope import _core
 from convscope.ops.memory import Array
 
 NHWC, NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
+LARGE = 4 << 20  # bytes: fresh pages for so many take longer than many a layer
 
 
 def nhwc(x: Array) -> Array:
@@ -41,7 +44,13 @@ def target(out: Array | None, n: int, h: int, w: int, c: int, dtype: np.dtype[np
         seen = out.transpose(NHWC)
         if seen.flags.c_contiguous:
             return seen
-    return np.empty((n, h, w, c), dtype)
+    return fresh((n, h, w, c), dtype)
+
+
+def fresh(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
+    """Make room for a result; large ones lie in memory of the core, which lends again what is no longer used."""
+    size = math.prod(shape) * dtype.itemsize
+    return np.empty(shape, dtype) if size < LARGE else _core.empty(size).view(dtype).reshape(shape)
 
 
 def give(y: Array, out: Array | None) -> Array:
