@@ -13,6 +13,8 @@
 
 namespace convscope::CONVSCOPE_ISA {
 
+constexpr Index few_pixels = 256;
+
 template <class T>
 void grad_input_phase(const ConvShape& s, Index phase_y, Index phase_x, const T* grad, const T* w, T* dx) {
     const Index count = s.kernel_y * s.kernel_x, channels = s.c / s.groups, k = s.k / s.groups;
@@ -20,11 +22,28 @@ void grad_input_phase(const ConvShape& s, Index phase_y, Index phase_x, const T*
     Scratch<Index> wanted(count);
     const Grid grid = phase_grid(s, phase_y, phase_x, taps.data(), wanted.data());
     const PanelShape<T> shape{grid.taps * k, channels};
+    auto weights = [&](Index g) {
+        return WeightSource<T>{w + g * k * channels * count, k, channels, count, true, wanted.data(), grid.taps};
+    };
+    if (grid.pixels() <= few_pixels && grid.taps > 1) {
+        // Each panel is used once: it is packed where its worker finds it in the second cache, not all of them in memory.
+        const Index panels = shape.count(), items = s.groups * panels, size = shape.rows * shape.lanes_most;
+        const int team = team_size(items, double(grid.pixels()) * s.groups * shape.size() / width<T>);
+        Scratch<T> memory(team * size);
+        parallel(items, team, [&](Index item, int worker) {
+            const Index g = item / panels, panel = item % panels;
+            T* packed = &memory[worker * size];
+            const bool finite = pack_panel<T>(weights(g), panel, packed);
+            Grid some = grid;
+            some.k = shape.lanes(panel), some.groups = 1;
+            const T* from = grad + g * k;
+            GridConv<T>(some, from, {Algorithm::direct, finite, packed, nullptr}, {}, dx + g * channels + panel * shape.lanes_most).run();
+        });
+        return;
+    }
     Scratch<T> packed(s.groups * shape.size());
     bool finite = true;
-    for (Index g = 0; g < s.groups; g++)
-        finite &= pack<T>({w + g * k * channels * count, k, channels, count, true, wanted.data(), grid.taps},
-                          &packed[g * shape.size()]);
+    for (Index g = 0; g < s.groups; g++) finite &= pack<T>(weights(g), &packed[g * shape.size()]);
     GridConv<T>(grid, grad, {Algorithm::direct, finite, packed.data(), nullptr}, {}, dx).run();
 }
 

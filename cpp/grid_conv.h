@@ -8,10 +8,13 @@
 // then added to memory: that keeps the rounding error down and the weights of a stretch in the
 // first cache while all tiles of the group use them. Where it is cut depends on the shape alone.
 //
-// Few channels (first layers) would leave the microkernel's inner loop nearly empty. So the
-// channels under all taps of a pixel are gathered side by side, and there is a single tap:
+// Few channels (first layers) would leave the microkernel's inner loop nearly empty. But taps that are neighbours in
+// memory, a row of the kernel, are one tap of many channels:
 //
-//     pixel p:   [tap 0: c0 c1 c2][tap 1: c0 c1 c2] ... [tap T-1: c0 c1 c2]
+//     pixel p:   [tap 0: c0 c1 c2][tap 1: c0 c1 c2][tap 2: c0 c1 c2]     run 0
+//                [tap 3: c0 c1 c2][tap 4: c0 c1 c2][tap 5: c0 c1 c2]     run 1
+//
+// Where such a run reaches into the padding it is gathered: copied side by side.
 #pragma once
 #include "panels.h"
 #include "taps.h"
@@ -37,7 +40,7 @@ template <class F> CONVSCOPE_INLINE void for_stretches(Index taps, Index channel
               t + 1 == taps && i + 1 == parts);
 }
 
-// Copies the channels of a group under all taps side by side.
+// The channels of a group under all taps, in runs of taps that are neighbours in memory.
 template <class T> class Gather {
 public:
     // `end` is one past the last element of x.
@@ -54,15 +57,24 @@ public:
     }
     static Index slack() { return width<T>; }  // elements past the last row that may be written
 
+    // Runs are alike: as many rows of the kernel, or as many single taps.
+    Index runs() const { return count_; }
+    Index length() const { return g_.taps * g_.channels / count_; }
+
     // Rows of taps*channels elements for `count` pixels.
     void rows(Walk& at, Index count, Index group, T* to) const {
+        for (Index p = 0; p < count; p++, at.next()) to = row(at, group, to);
+    }
+
+    // in[r*count + p]: run r of pixel p, in the image or, at its edges, in rows that are copied to `copies`.
+    void point(Walk& at, Index count, Index group, T* copies, const T** in) const {
         for (Index p = 0; p < count; p++, at.next()) {
             if (table_.inside(at)) {
                 const T* from = x_ + at.in + group * g_.channels;
-                for (Index r = 0; r < count_; r++) to = copy_run(from + runs_[r].offset, runs_[r].length, to);
+                for (Index r = 0; r < count_; r++) in[r * count + p] = from + runs_[r].offset;
             } else {
-                for (Index t = 0; t < g_.taps; t++, to += g_.channels)
-                    copy_few(to, table_.address(at, t) + group * g_.channels, g_.channels);
+                for (Index r = 0; r < count_; r++) in[r * count + p] = copies + r * length();
+                copies = row(at, group, copies);
             }
         }
     }
@@ -72,6 +84,17 @@ private:
     struct Run {
         Index offset, length;
     };
+
+    T* row(const Walk& at, Index group, T* to) const {
+        if (table_.inside(at)) {
+            const T* from = x_ + at.in + group * g_.channels;
+            for (Index r = 0; r < count_; r++) to = copy_run(from + runs_[r].offset, runs_[r].length, to);
+        } else {
+            for (Index t = 0; t < g_.taps; t++, to += g_.channels)
+                copy_few(to, table_.address(at, t) + group * g_.channels, g_.channels);
+        }
+        return to;
+    }
 
     CONVSCOPE_INLINE T* copy_run(const T* from, Index length, T* to) const {
         if (from + length + width<T> <= end_)  // whole vectors; what is too much is written over by the next run
@@ -151,7 +174,7 @@ private:
         T* rows;
     };
 
-    Index table_taps() const { return gathered_ ? 1 : g_.taps; }
+    Index table_taps() const { return gathered_ ? gather_.runs() : g_.taps; }
 
     void prepare(Bundle& b, Index begin, Index end) const {
         b.tiles = ceil_div(end - begin, most_);
@@ -162,9 +185,7 @@ private:
             const Index count = b.start[i + 1] - b.start[i];
             const T** table = b.in + b.start[i] * table_taps();
             if (gathered_) {
-                T* rows = b.rows + b.start[i] * shape_.rows;
-                gather_.rows(in, count, b.group, rows);
-                for (Index p = 0; p < count; p++) table[p] = rows + p * shape_.rows;
+                gather_.point(in, count, b.group, b.rows + b.start[i] * shape_.rows, table);
                 continue;
             }
             table_.fill(in, count, count, table);
@@ -195,7 +216,7 @@ private:
         const Index row = shape_.row(panel), vectors = shape_.vectors(panel);
         const T* weights = w_.weights + b.group * shape_.size() + shape_.offset(panel);
         const T* bias = w_.bias ? w_.bias + b.group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
-        const Index taps = table_taps(), channels = gathered_ ? shape_.rows : g_.channels;
+        const Index taps = table_taps(), channels = gathered_ ? gather_.length() : g_.channels;
         const Index base = gathered_ || copied_ ? 0 : b.group * g_.channels;
         bool add = false;
         for_stretches(taps, channels, [&](Index tap, Index tap_count, Index channel, Index channel_count, bool last) {

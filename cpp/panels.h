@@ -108,33 +108,49 @@ void pack_turned(const WeightSource<T>& s, Index first, Index lanes, Index vecto
     }
 }
 
+// Packs rows [begin, end) under each tap of one panel, whose first row is at `to`; says whether no weight was infinite or not a number.
+template <class T> bool pack_rows(const WeightSource<T>& source, Index panel, Index begin, Index end, T* to) {
+    const PanelShape<T> shape = source.shape();
+    // Packed rows of different taps lie a round number of bytes apart, and would push each other out of the first cache:
+    // they are put together side by side, then each tap's are copied in one go.
+    const Index row = shape.row(panel), length = (end - begin) * row, taps = source.turned ? source.wanted : source.taps;
+    Scratch<T> together(taps * length);
+    PanelWriter<T> writer{together.data(), row, length, begin};
+    for (Index vector = 0; vector < shape.vectors(panel); vector++) {
+        const Index first = panel * shape.lanes_most + vector * width<T>, lanes = smaller<Index>(width<T>, shape.k - first);
+        if (source.turned)
+            pack_turned(source, first, lanes, vector, begin, end, writer);
+        else
+            pack_straight(source, first, lanes, vector, begin, end, writer);
+    }
+    for (Index t = 0; t < taps; t++) memcpy(to + (t * source.rows() + begin) * row, &together[t * length], length * sizeof(T));
+    return writer.finite();
+}
+
+template <class T> Index rows_packed_at_once(const WeightSource<T>& source) {
+    return larger<Index>(width<T>, 256 / larger<Index>(1, source.taps));
+}
+
 // Packs the weights of a group; says whether none is infinite or not a number. Then what lies under padding adds nothing and may
 // be skipped.
 template <class T> bool pack(const WeightSource<T>& source, T* to) {
     const PanelShape<T> shape = source.shape();
-    const Index block = larger<Index>(width<T>, 256 / larger<Index>(1, source.taps)),
-                blocks = ceil_div(source.rows(), block), items = shape.count() * blocks;
+    const Index block = rows_packed_at_once(source), blocks = ceil_div(source.rows(), block), items = shape.count() * blocks;
     int infinite = 0;
     parallel(items, team_size(items, double(shape.size()) / 4), [&](Index item, int) {
         const Index panel = item / blocks, begin = item % blocks * block, end = smaller(source.rows(), begin + block);
-        // Packed rows of different taps lie a round number of bytes apart, and would push each other out of the first cache:
-        // they are put together side by side, then each tap's are copied in one go.
-        const Index row = shape.row(panel), length = (end - begin) * row, taps = source.turned ? source.wanted : source.taps;
-        Scratch<T> together(taps * length);
-        PanelWriter<T> writer{together.data(), row, length, begin};
-        for (Index vector = 0; vector < shape.vectors(panel); vector++) {
-            const Index first = panel * shape.lanes_most + vector * width<T>,
-                        lanes = smaller<Index>(width<T>, shape.k - first);
-            if (source.turned)
-                pack_turned(source, first, lanes, vector, begin, end, writer);
-            else
-                pack_straight(source, first, lanes, vector, begin, end, writer);
-        }
-        for (Index t = 0; t < taps; t++)
-            memcpy(to + shape.offset(panel) + (t * source.rows() + begin) * row, &together[t * length], length * sizeof(T));
-        if (!writer.finite()) __atomic_store_n(&infinite, 1, __ATOMIC_RELAXED);
+        if (!pack_rows(source, panel, begin, end, to + shape.offset(panel))) __atomic_store_n(&infinite, 1, __ATOMIC_RELAXED);
     });
     return !infinite;
+}
+
+// One panel, by its caller alone.
+template <class T> bool pack_panel(const WeightSource<T>& source, Index panel, T* to) {
+    const Index block = rows_packed_at_once(source);
+    bool finite = true;
+    for (Index begin = 0; begin < source.rows(); begin += block)
+        finite &= pack_rows(source, panel, begin, smaller(source.rows(), begin + block), to);
+    return finite;
 }
 
 }  // namespace convscope::CONVSCOPE_ISA
