@@ -153,7 +153,6 @@ public:
           table_(g_, x, zeros_.data()),
           x_end_(x + grid.n * grid.in_h * grid.in_w * grid.in_pixel),
           gather_(g_, table_, x, x_end_) {
-        for (Index i = 0; i < g_.in_pixel; i++) zeros_[i] = T(0);
         gathered_ = g_.channels < few_channels && g_.taps > 1;
         turned_ = gathered_ && 2 * g_.k <= width<T>;
         if (turned_) shape_ = {g_.k, g_.taps * g_.channels};
@@ -297,7 +296,7 @@ private:
     Grid g_;
     const T *x_, *grad_;
     PanelShape<T> shape_;
-    Scratch<T> zeros_;
+    Zeros<T> zeros_;
     TapTable<T> table_;
     const T* x_end_;
     Gather<T> gather_;

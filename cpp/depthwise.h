@@ -61,11 +61,11 @@ template <class T> class Depthwise {
 public:
     static constexpr Index block = 64;  // pixels whose pointers are written down together
 
-    // `zeros`: as many as there are channels
-    Depthwise(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, const T* zeros, T* y)
+    // `images`: of how many the grid's are a part; `zeros`: as many as there are channels
+    Depthwise(const Grid& grid, Index images, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, const T* zeros, T* y)
         : g_(grid), w_(w), epilogue_(epilogue), table_(g_, x, zeros), y_(y) {
         const Index bytes = g_.in_pixel * Index(sizeof(T));
-        ahead_ = g_.n * g_.in_h * g_.in_w * bytes > 1 << 20;  // more than the second cache holds
+        ahead_ = images * g_.in_h * g_.in_w * bytes > 1 << 20;  // more than the second cache holds
         // Channels are done strip by strip while the rows that the taps share stay in the first cache; but what comes from
         // memory comes fastest in order.
         strip_ = ahead_ ? g_.in_pixel : 2 * depthwise_vectors * width<T>;
@@ -132,17 +132,13 @@ inline Grid depthwise_grid(const ConvShape& s, const Tap* taps, Index out_pixel)
     return g;
 }
 
-template <class T> struct Zeros : Scratch<T> {
-    explicit Zeros(Index count) : Scratch<T>(count) { memset(this->data(), 0, count * sizeof(T)); }
-};
-
 template <class T>
 void depthwise(const ConvShape& s, const T* x, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, T* y) {
     const Index count = s.kernel_y * s.kernel_x, block = Depthwise<T>::block, table = Depthwise<T>::table_size(count);
     Scratch<Tap> taps(count);
     forward_taps(s, taps.data());
     const Zeros<T> zeros(s.c);
-    const Depthwise<T> work(depthwise_grid(s, taps.data(), epilogue.pixel), x, packed, epilogue, zeros.data(), y);
+    const Depthwise<T> work(depthwise_grid(s, taps.data(), epilogue.pixel), s.n, x, packed, epilogue, zeros.data(), y);
     const Index pixels = s.n * s.oh * s.ow, blocks = ceil_div(pixels, block);
     const int team = team_size(blocks, double(pixels) * count * depthwise_row<T>(s.c) / width<T>);
     Scratch<const T*> tables(team * table);
@@ -184,7 +180,8 @@ template <class T> void depthwise_grad_input(const ConvShape& s, const T* grad, 
                 grid.channels = grid.k = s.c, grid.groups = 1, grid.n = 1;
                 grid.h = smaller(rows, grid.h - band), grid.out_y += band * s.stride_y;
                 for (Index t = 0; t < grid.taps; t++) band_taps[t].y += band;
-                const Depthwise<T> work(grid, grad + n * s.oh * s.ow * s.c, packed, nothing, zeros.data(), dx + n * s.h * s.w * s.c);
+                const Depthwise<T> work(grid, s.n, grad + n * s.oh * s.ow * s.c, packed, nothing, zeros.data(),
+                                        dx + n * s.h * s.w * s.c);
                 for (Index p = 0; p < grid.pixels(); p += Depthwise<T>::block)
                     work.pixels(p, smaller(grid.pixels(), p + Depthwise<T>::block), &tables[worker * table]);
             }

@@ -122,10 +122,9 @@ public:
           epilogue_(epilogue),
           finish_(epilogue.residual || epilogue.activation != Activation::none),
           y_(y),
-          zeros_(larger<Index>(1, grid.in_pixel)),
+          zeros_(grid.in_pixel),
           table_(g_, x, zeros_.data()),
           gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel) {
-        for (Index i = 0; i < g_.in_pixel; i++) zeros_[i] = T(0);
         most_ = shape_.pixels();
         gathered_ = g_.channels < few_channels && g_.taps > 1;
         // Rows that lie a multiple of 1 KB apart fight over the same few sets of the first cache.
@@ -247,7 +246,7 @@ private:
     const Epilogue<T> epilogue_;
     bool finish_;
     T* y_;
-    Scratch<T> zeros_;
+    Zeros<T> zeros_;
     TapTable<T> table_;
     Gather<T> gather_;
     Index most_;  // pixels of a tile

@@ -27,4 +27,8 @@ private:
     T* data_;
 };
 
+template <class T> struct Zeros : Scratch<T> {
+    explicit Zeros(Index count) : Scratch<T>(count) { memset(this->data(), 0, count * sizeof(T)); }
+};
+
 }  // namespace convscope::CONVSCOPE_ISA

@@ -35,11 +35,9 @@ template <class T> Index spaced_row(Index channels) {
 template <class T, int M> struct TileReader {
     static constexpr int N = M + 2;
     const TileGrid& g;
-    Scratch<T> zeros;
+    Zeros<T> zeros;
 
-    explicit TileReader(const TileGrid& grid) : g(grid), zeros(larger(g.c, g.k)) {
-        for (Index i = 0; i < larger(g.c, g.k); i++) zeros[i] = T(0);
-    }
+    explicit TileReader(const TileGrid& grid) : g(grid), zeros(larger(g.c, g.k)) {}
 
     // The size x size pixels of image n from (y, x) on, those outside as zeros.
     void look(const T* image, Index n, Index y, Index x, Index h, Index w, Index channels, int size, const T** in) const {
