@@ -172,7 +172,7 @@ public:
         if (g_.pixels() == 0) memset(sums.data(), 0, parts_ * all * sizeof(T));
         const Index listed = (gathered_ ? 1 : g_.taps) * pixel_block;
         const Index lanes = ceil_div(shape_.count(), splits_) * lanes_size,
-                    rows = gathered_ ? (pixel_block * gathered_row() / width<T> + 2) * width<T> : 0, 
+                    rows = gathered_ ? (pixel_block * gathered_row() / width<T> + 2) * width<T> : 0,
                     copies = lanes + rows + Tiles<T>::size(rows_wide(), shape_.pixels());
         Scratch<const T*> tables(team * listed);
         Scratch<int> pixels(team * (listed + g_.taps));

@@ -48,7 +48,7 @@ def target(out: Array | None, n: int, h: int, w: int, c: int, dtype: np.dtype[np
 
 
 def fresh(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
-    """Make room for a result; large ones lie in memory of the core, which lends again what is no longer used."""
+    """Make room for a result; large ones lie in memory of the core, which lends it again afterwards."""
     size = math.prod(shape) * dtype.itemsize
     return np.empty(shape, dtype) if size < LARGE else _core.empty(size).view(dtype).reshape(shape)
 
