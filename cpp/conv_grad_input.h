@@ -13,7 +13,7 @@
 
 namespace convscope::CONVSCOPE_ISA {
 
-constexpr Index few_pixels = 256;
+constexpr Index few_pixels = 256;  // so few that packing the weights takes as long as using them
 
 template <class T>
 void grad_input_phase(const ConvShape& s, Index phase_y, Index phase_x, const T* grad, const T* w, T* dx) {
@@ -36,8 +36,8 @@ void grad_input_phase(const ConvShape& s, Index phase_y, Index phase_x, const T*
             const bool finite = pack_panel<T>(weights(g), panel, packed);
             Grid some = grid;
             some.k = shape.lanes(panel), some.groups = 1;
-            const T* from = grad + g * k;
-            GridConv<T>(some, from, {Algorithm::direct, finite, packed, nullptr}, {}, dx + g * channels + panel * shape.lanes_most).run();
+            T* to = dx + g * channels + panel * shape.lanes_most;
+            GridConv<T>(some, grad + g * k, {Algorithm::direct, finite, packed, nullptr}, {}, to).run();
         });
         return;
     }

@@ -133,7 +133,9 @@ private:
 };
 
 // Panels of `lanes` elements each, from rows `stride` apart: panel after panel, `spacing` apart, rows side by side in whole vectors.
-template <class T> void copy_lanes(const T* from, Index stride, Index rows, const PanelShape<T>& shape, Index first, Index last, Index spacing, T* to) {
+template <class T>
+void copy_lanes(const T* from, Index stride, Index rows, const PanelShape<T>& shape, Index first, Index last, Index spacing,
+                T* to) {
     for (Index i = 0; i < rows; i++, from += stride)
         for (Index panel = first; panel < last; panel++) {
             const Index row = shape.row(panel), lanes = shape.lanes(panel), begin = panel * shape.lanes_most;
