@@ -65,31 +65,36 @@ template <class T> CONVSCOPE_INLINE void store_places(int32_t* p, Mask<T> places
 // wins, the last one of a window, as in PyTorch; else the first of equals.
 template <class T, bool with_indices> struct Largest {
     typedef typename SameSizeInteger<T>::Type Integer;
-    Vector<T> best = broadcast(T(-__builtin_inff()));
-    Mask<T> where = broadcast(Integer(-1));
+    Vector<T> best;
+    Mask<T> where;
 
+    CONVSCOPE_INLINE void begin(Vector<T> value, Index pixel) {
+        best = value;
+        if constexpr (with_indices) where = broadcast(Integer(pixel));
+    }
     CONVSCOPE_INLINE void see(Vector<T> value, Index pixel) {
-        Mask<T> better = (value > best) | (value != value);
-        if constexpr (with_indices) {
-            better |= where < 0;
-            where = better ? broadcast(Integer(pixel)) : where;
-        }
+        const Mask<T> better = (value > best) | (value != value);
+        if constexpr (with_indices) where = better ? broadcast(Integer(pixel)) : where;
         best = better ? value : best;
     }
 };
 
-// V vectors of channels of one output pixel; `lanes` of the last one are real.
+// V vectors of channels of one output pixel; `lanes` of the last one are real. A window of which nothing lies in the image
+// has the place -1.
 template <class T, bool with_indices, int V>
 CONVSCOPE_INLINE void max_pool_vectors(const PoolShape& s, const T* image, const T* x_end, const Reach& rows, const Reach& columns,
                                        Index lanes, T* out, const T* out_end, int32_t* place, const int32_t* place_end) {
     constexpr int W = width<T>;
     Largest<T, with_indices> largest[V];
+    unroll<V>([&](auto i) CONVSCOPE_LAMBDA { largest[i].begin(broadcast(T(-__builtin_inff())), -1); });
+    bool first = true;
     for (Index u = rows.begin; u < rows.end; u++)
-        for (Index v = columns.begin; v < columns.end; v++) {
+        for (Index v = columns.begin; v < columns.end; v++, first = false) {
             const Index pixel = (rows.start + u * s.dilation_y) * s.w + columns.start + v * s.dilation_x;
             unroll<V>([&](auto i) CONVSCOPE_LAMBDA {
                 const T* from = image + pixel * s.c + i * W;
-                largest[i].see(i + 1 < V ? load(from) : load_lanes(from, lanes, x_end), pixel);
+                const Vector<T> value = i + 1 < V ? load(from) : load_lanes(from, lanes, x_end);
+                first ? largest[i].begin(value, pixel) : largest[i].see(value, pixel);
             });
         }
     unroll<V>([&](auto i) CONVSCOPE_LAMBDA {
@@ -99,6 +104,19 @@ CONVSCOPE_INLINE void max_pool_vectors(const PoolShape& s, const T* image, const
     });
 }
 
+// The usual window, two by two pixels that all lie in the image: whole vectors, which may reach into what comes behind.
+template <class T, bool with_indices>
+CONVSCOPE_INLINE void max_pool_two(const PoolShape& s, const T* image, Index corner, T* out, int32_t* place) {
+    const Index pixels[4] = {corner, corner + 1, corner + s.w, corner + s.w + 1};
+    for (Index c = 0; c < s.c; c += width<T>) {
+        Largest<T, with_indices> largest;
+        largest.begin(load(image + pixels[0] * s.c + c), pixels[0]);
+        unroll<3>([&](auto i) CONVSCOPE_LAMBDA { largest.see(load(image + pixels[i + 1] * s.c + c), pixels[i + 1]); });
+        store(out + c, largest.best);
+        if constexpr (with_indices) store_places<T>(place + c, largest.where, width<T>, place + c + width<T>);
+    }
+}
+
 template <class T, bool with_indices>
 void max_pool_row(const PoolShape s, const T* x, Index n, Index i, T* y, int32_t* indices) {
     constexpr int V = 4, W = width<T>;  // vectors at once: enough for one comparison not to wait for the other
@@ -106,8 +124,16 @@ void max_pool_row(const PoolShape s, const T* x, Index n, Index i, T* y, int32_t
     T *out = y + (n * s.oh + i) * s.ow * s.c, *out_end = out + s.ow * s.c;
     int32_t *place = indices + (n * s.oh + i) * s.ow * s.c, *place_end = place + s.ow * s.c;
     const Reach rows = rows_of(s, i);
+    const bool two = s.kernel_y == 2 && s.kernel_x == 2 && s.dilation_y == 1 && s.dilation_x == 1 && rows.begin == 0 && rows.end == 2;
+    const Index whole = ceil_div(s.c, W) * W;
     for (Index j = 0; j < s.ow; j++, out += s.c, place += s.c) {
         const Reach columns = columns_of(s, j);
+        const Index corner = rows.start * s.w + columns.start;
+        if (two && columns.begin == 0 && columns.end == 2 && out + whole <= out_end &&
+            image + (corner + s.w + 1) * s.c + whole <= x_end) {
+            max_pool_two<T, with_indices>(s, image, corner, out, place);
+            continue;
+        }
         Index c = 0;
         for (; c + V * W <= s.c; c += V * W)
             max_pool_vectors<T, with_indices, V>(s, image + c, x_end, rows, columns, W, out + c, out_end, place + c, place_end);
@@ -154,6 +180,11 @@ bool scatter_to_windows(const PoolShape& s, const PooledGradient<T>& grad, const
     return !outside;
 }
 
+// The gradient of a window at one of its pixels: where that has won.
+template <class T> CONVSCOPE_INLINE Vector<T> won(Mask<T> place, Index pixel, Vector<T> g) {
+    return place == int(pixel) ? g : Vector<T>{};
+}
+
 // Windows apart from each other: every pixel of a window takes the gradient where it won, and zero elsewhere. What a vector
 // wider than all channels writes too much is zero too, and the pixel it belongs to comes later; no vector goes past its row.
 //
@@ -162,29 +193,42 @@ bool scatter_to_windows(const PoolShape& s, const PooledGradient<T>& grad, const
 // Says whether all places are in the image. (What comes by value stays in registers.)
 template <class T>
 bool spread_over_row(const PoolShape s, const PooledGradient<T> grad, const int32_t* indices, Index n, Index i, T* dx) {
+    constexpr int W = width<T>;
     const Index row = s.w * s.c, cells = s.ow * s.c, size = (n + 1) * s.oh * cells;  // no vector looks into the next image
     const Reach rows = rows_of(s, i);
     const Index first = i == 0 ? 0 : smaller(s.h, rows.start), last = i + 1 == s.oh ? s.h : smaller(s.h, rows.start + s.stride_y);
     T* const to = dx + n * s.h * row;
-    memset(to + first * row, 0, (last - first) * row * sizeof(T));
+    const bool two = s.kernel_y == 2 && s.kernel_x == 2 && rows.begin == 0 && rows.end == 2 && (s.c < W || s.c % W == 0);
+    const bool covered = two && s.stride_x == 2 && s.pad_x == 0 && s.w == 2 * s.ow && rows.start == first;  // the first two rows, by windows
+    const Index blank = covered ? first + 2 : first;
+    memset(to + blank * row, 0, (last - blank) * row * sizeof(T));
     Mask<T> bad = {};
     for (Index j = 0; j < s.ow; j++) {
         const Reach columns = columns_of(s, j);
-        for (Index c = 0; c < s.c; c += width<T>) {
-            const Index e = (n * s.oh + i) * cells + j * s.c + c, lanes = smaller<Index>(width<T>, s.c - c);
+        const Index corner = rows.start * s.w + columns.start;
+        const bool inside = two && columns.begin == 0 && columns.end == 2 && (columns.start + 1) * s.c + larger<Index>(s.c, W) <= row;
+        for (Index c = 0; c < s.c; c += W) {
+            const Index e = (n * s.oh + i) * cells + j * s.c + c, lanes = smaller<Index>(W, s.c - c);
             const Mask<T> place = load_places<T>(indices + e, lanes, indices + size);
             Vector<T> g = load_lanes(grad.grad + e, lanes, grad.grad + size);
             if (grad.y) g = where_positive(load_lanes(grad.y + e, lanes, grad.y + size), g);
             bad |= (place < 0) | (place >= int(s.h * s.w));
+            if (inside) {
+                T* pixel = to + corner * s.c + c;
+                store(pixel, won<T>(place, corner, g));
+                store(pixel + s.c, won<T>(place, corner + 1, g));
+                store(pixel + row, won<T>(place, corner + s.w, g));
+                store(pixel + row + s.c, won<T>(place, corner + s.w + 1, g));
+                continue;
+            }
             for (Index y = rows.start + rows.begin; y < rows.start + rows.end; y++)
                 for (Index x = columns.start + columns.begin; x < columns.start + columns.end; x++) {
                     T* pixel = to + y * row + x * s.c;
-                    store_lanes(pixel + c, place == int(y * s.w + x) ? g : Vector<T>{}, lanes,
-                                s.c < width<T> ? to + (y + 1) * row : pixel + s.c);
+                    store_lanes(pixel + c, won<T>(place, y * s.w + x, g), lanes, s.c < W ? to + (y + 1) * row : pixel + s.c);
                 }
         }
     }
-    for (int l = 0; l < width<T>; l++)
+    for (int l = 0; l < W; l++)
         if (bad[l]) return false;
     return true;
 }
