@@ -7,6 +7,9 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 
+#include <functional>
+#include <vector>
+
 #include "dispatch.h"
 #include "memory.h"
 #include "threads.h"
@@ -27,6 +30,36 @@ using Pair = std::pair<Index, Index>;
 using Pads = std::pair<Pair, Pair>;
 
 template <class T> const convscope::Functions<T>& kernels() { return convscope::active_isa().functions(T{}); }
+
+// Kernels with their arrays, one after the other. While a record is open on a thread, kernels are noted there, not called.
+typedef std::vector<std::function<void()>> Record;
+thread_local Record* open_record = nullptr;
+
+template <class Kernel> void perform(const Kernel& kernel) {
+    if (open_record) return open_record->push_back(kernel);
+    nb::gil_scoped_release free;
+    kernel();
+}
+
+// Calls that are made again and again, with no Python between them. They hold the arrays.
+class Recorded {
+public:
+    explicit Recorded(nb::list calls) : calls_(calls) {
+        struct Opened {
+            explicit Opened(Record* record) { open_record = record; }
+            ~Opened() { open_record = nullptr; }
+        } opened(&record_);
+        for (nb::handle call : calls) call();
+    }
+    void run() const {
+        nb::gil_scoped_release free;
+        for (const auto& kernel : record_) kernel();
+    }
+
+private:
+    nb::list calls_;
+    Record record_;
+};
 
 // The sizes of a convolution, from the arrays that stand for its input, weight and output.
 template <class X, class W, class Y>
@@ -85,8 +118,7 @@ public:
         convscope::Epilogue<T> epilogue = epilogue_;
         epilogue.pixel = pixel;
         if (residual) epilogue.residual = residual->data();
-        nb::gil_scoped_release free;
-        kernels<T>().conv(s, packed_, x.data(), epilogue, y.data());
+        perform([=] { kernels<T>().conv(s, packed_, x.data(), epilogue, y.data()); });
     }
 
 private:
@@ -121,8 +153,9 @@ template <class T> void register_conv(nb::module_& m, const char* packed_name) {
         [](In<T, Image> grad, In<T, Image> w, Out<T, Image> dx, Pair stride, Pads pads, Pair dilation, Index groups,
            int algorithm) {
             const ConvShape shape = conv_shape(dx, w, grad, stride, pads, dilation, groups);
-            nb::gil_scoped_release free;
-            kernels<T>().conv_grad_input(shape, convscope::Algorithm(algorithm), grad.data(), w.data(), dx.data());
+            perform([=] {
+                kernels<T>().conv_grad_input(shape, convscope::Algorithm(algorithm), grad.data(), w.data(), dx.data());
+            });
         },
         "grad"_a.noconvert(), "weight"_a.noconvert(), "dx"_a.noconvert(), "stride"_a, "padding"_a, "dilation"_a,
         "groups"_a, "algorithm"_a);
@@ -131,8 +164,9 @@ template <class T> void register_conv(nb::module_& m, const char* packed_name) {
         [](In<T, Image> x, In<T, Image> grad, Out<T, Image> dw, Pair stride, Pads pads, Pair dilation, Index groups,
            int algorithm) {
             const ConvShape shape = conv_shape(x, dw, grad, stride, pads, dilation, groups);
-            nb::gil_scoped_release free;
-            kernels<T>().conv_grad_weight(shape, convscope::Algorithm(algorithm), x.data(), grad.data(), dw.data());
+            perform([=] {
+                kernels<T>().conv_grad_weight(shape, convscope::Algorithm(algorithm), x.data(), grad.data(), dw.data());
+            });
         },
         "x"_a.noconvert(), "grad"_a.noconvert(), "dw"_a.noconvert(), "stride"_a, "padding"_a, "dilation"_a, "groups"_a,
         "algorithm"_a);
@@ -145,8 +179,7 @@ template <class T> void register_pool(nb::module_& m) {
            Pads pads, Pair dilation) {
             const PoolShape shape = pool_shape(x, y, kernel, stride, pads, dilation, false);
             int32_t* places = indices ? indices->data() : nullptr;
-            nb::gil_scoped_release free;
-            kernels<T>().max_pool(shape, x.data(), y.data(), places);
+            perform([=] { kernels<T>().max_pool(shape, x.data(), y.data(), places); });
         },
         "x"_a.noconvert(), "y"_a.noconvert(), "indices"_a.noconvert().none(), "kernel"_a, "stride"_a, "padding"_a,
         "dilation"_a);
@@ -165,32 +198,28 @@ template <class T> void register_pool(nb::module_& m) {
         "avg_pool2d",
         [](In<T, Image> x, Out<T, Image> y, Pair kernel, Pair stride, Pads pads, bool count_padding) {
             const PoolShape shape = pool_shape(x, y, kernel, stride, pads, {1, 1}, count_padding);
-            nb::gil_scoped_release free;
-            kernels<T>().avg_pool(shape, x.data(), y.data());
+            perform([=] { kernels<T>().avg_pool(shape, x.data(), y.data()); });
         },
         "x"_a.noconvert(), "y"_a.noconvert(), "kernel"_a, "stride"_a, "padding"_a, "count_padding"_a);
     m.def(
         "avg_pool2d_grad",
         [](In<T, Image> grad, Out<T, Image> dx, Pair kernel, Pair stride, Pads pads, bool count_padding) {
             const PoolShape shape = pool_shape(dx, grad, kernel, stride, pads, {1, 1}, count_padding);
-            nb::gil_scoped_release free;
-            kernels<T>().avg_pool_grad(shape, grad.data(), dx.data());
+            perform([=] { kernels<T>().avg_pool_grad(shape, grad.data(), dx.data()); });
         },
         "grad"_a.noconvert(), "dx"_a.noconvert(), "kernel"_a, "stride"_a, "padding"_a, "count_padding"_a);
     m.def(
         "channel_sums",
         [](In<T> x, Out<T> sums, Index n, Index channels, T divisor) {
             const Index pixels = x.size() ? Index(x.size()) / (n * channels) : 0;
-            nb::gil_scoped_release free;
-            kernels<T>().channel_sums(n, pixels, channels, divisor, x.data(), sums.data());
+            perform([=] { kernels<T>().channel_sums(n, pixels, channels, divisor, x.data(), sums.data()); });
         },
         "x"_a.noconvert(), "sums"_a.noconvert(), "n"_a, "channels"_a, "divisor"_a);
     m.def(
         "spread",
         [](In<T> values, Out<T> x, Index n, Index channels, T divisor) {
             const Index pixels = x.size() ? Index(x.size()) / (n * channels) : 0;
-            nb::gil_scoped_release free;
-            kernels<T>().spread(n, pixels, channels, divisor, values.data(), x.data());
+            perform([=] { kernels<T>().spread(n, pixels, channels, divisor, values.data(), x.data()); });
         },
         "values"_a.noconvert(), "x"_a.noconvert(), "n"_a, "channels"_a, "divisor"_a);
 }
@@ -203,9 +232,10 @@ template <class T> void register_norm(nb::module_& m) {
            bool rectify) {
             const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
             const T* more = residual ? residual->data() : nullptr;
-            nb::gil_scoped_release free;
-            kernels<T>().batch_norm(pixels, channels, eps, x.data(), weight.data(), bias.data(), mean.data(),
-                                    var.data(), more, rectify, y.data());
+            perform([=] {
+                kernels<T>().batch_norm(pixels, channels, eps, x.data(), weight.data(), bias.data(), mean.data(),
+                                        var.data(), more, rectify, y.data());
+            });
         },
         "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert(),
         "y"_a.noconvert(), "eps"_a, "residual"_a.noconvert().none(), "rectify"_a);
@@ -213,8 +243,7 @@ template <class T> void register_norm(nb::module_& m) {
         "moments",
         [](In<T> x, Out<T> mean, Out<T> var) {
             const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
-            nb::gil_scoped_release free;
-            kernels<T>().moments(pixels, channels, x.data(), mean.data(), var.data());
+            perform([=] { kernels<T>().moments(pixels, channels, x.data(), mean.data(), var.data()); });
         },
         "x"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert());
     m.def(
@@ -223,13 +252,14 @@ template <class T> void register_norm(nb::module_& m) {
            Out<T> dbias, T eps, bool training) {
             const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
             const T* rectified = y ? y->data() : nullptr;
-            nb::gil_scoped_release free;
-            kernels<T>().batch_norm_grad(pixels, channels, eps, training, grad.data(), x.data(), rectified,
-                                         weight.data(), mean.data(), var.data(), dx.data(), dweight.data(),
-                                         dbias.data());
+            perform([=] {
+                kernels<T>().batch_norm_grad(pixels, channels, eps, training, grad.data(), x.data(), rectified,
+                                             weight.data(), mean.data(), var.data(), dx.data(), dweight.data(),
+                                             dbias.data());
+            });
         },
-        "grad"_a.noconvert(), "x"_a.noconvert(), "y"_a.noconvert().none(), "weight"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert(),
-        "dx"_a.noconvert(), "dweight"_a.noconvert(), "dbias"_a.noconvert(), "eps"_a, "training"_a);
+        "grad"_a.noconvert(), "x"_a.noconvert(), "y"_a.noconvert().none(), "weight"_a.noconvert(), "mean"_a.noconvert(),
+        "var"_a.noconvert(), "dx"_a.noconvert(), "dweight"_a.noconvert(), "dbias"_a.noconvert(), "eps"_a, "training"_a);
 }
 
 // x has the channels last, in any number of pixels.
@@ -238,16 +268,16 @@ template <class T> void register_local_norm(nb::module_& m) {
         "local_norm",
         [](In<T> x, Out<T> y, Index channels, Index size, T alpha, T beta, T k) {
             const Index pixels = Index(x.size()) / channels;
-            nb::gil_scoped_release free;
-            kernels<T>().local_norm(pixels, channels, size, alpha, beta, k, x.data(), y.data());
+            perform([=] { kernels<T>().local_norm(pixels, channels, size, alpha, beta, k, x.data(), y.data()); });
         },
         "x"_a.noconvert(), "y"_a.noconvert(), "channels"_a, "size"_a, "alpha"_a, "beta"_a, "k"_a);
     m.def(
         "local_norm_grad",
         [](In<T> grad, In<T> x, Out<T> dx, Index channels, Index size, T alpha, T beta, T k) {
             const Index pixels = Index(x.size()) / channels;
-            nb::gil_scoped_release free;
-            kernels<T>().local_norm_grad(pixels, channels, size, alpha, beta, k, grad.data(), x.data(), dx.data());
+            perform([=] {
+                kernels<T>().local_norm_grad(pixels, channels, size, alpha, beta, k, grad.data(), x.data(), dx.data());
+            });
         },
         "grad"_a.noconvert(), "x"_a.noconvert(), "dx"_a.noconvert(), "channels"_a, "size"_a, "alpha"_a, "beta"_a,
         "k"_a);
@@ -259,24 +289,21 @@ template <class T> void register_linear(nb::module_& m) {
         [](In<T, Matrix> x, In<T, Matrix> w, std::optional<In<T>> bias, Out<T, Matrix> y) {
             const Index rows = Index(x.shape(0)), in = Index(w.shape(1)), out = Index(w.shape(0));
             const T* b = bias ? bias->data() : nullptr;
-            nb::gil_scoped_release free;
-            kernels<T>().linear(rows, in, out, x.data(), w.data(), b, y.data());
+            perform([=] { kernels<T>().linear(rows, in, out, x.data(), w.data(), b, y.data()); });
         },
         "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(), "y"_a.noconvert());
     m.def(
         "linear_grad_input",
         [](In<T, Matrix> grad, In<T, Matrix> w, Out<T, Matrix> dx) {
             const Index rows = Index(grad.shape(0)), in = Index(w.shape(1)), out = Index(w.shape(0));
-            nb::gil_scoped_release free;
-            kernels<T>().linear_grad_input(rows, in, out, grad.data(), w.data(), dx.data());
+            perform([=] { kernels<T>().linear_grad_input(rows, in, out, grad.data(), w.data(), dx.data()); });
         },
         "grad"_a.noconvert(), "weight"_a.noconvert(), "dx"_a.noconvert());
     m.def(
         "linear_grad_weight",
         [](In<T, Matrix> x, In<T, Matrix> grad, Out<T, Matrix> dw) {
             const Index rows = Index(x.shape(0)), in = Index(dw.shape(1)), out = Index(dw.shape(0));
-            nb::gil_scoped_release free;
-            kernels<T>().linear_grad_weight(rows, in, out, x.data(), grad.data(), dw.data());
+            perform([=] { kernels<T>().linear_grad_weight(rows, in, out, x.data(), grad.data(), dw.data()); });
         },
         "x"_a.noconvert(), "grad"_a.noconvert(), "dw"_a.noconvert());
 }
@@ -288,22 +315,16 @@ template <class T> void register_activation(nb::module_& m) {
         [](In<T, Image> x, Out<T, Image> y) {  // x comes as (N, C, H, W)
             const Index n = Index(x.shape(0)), channels = Index(x.shape(1)), pixels = Index(x.shape(2) * x.shape(3));
             if (y.size() != x.size()) throw nb::value_error("shapes do not belong together");
-            nb::gil_scoped_release free;
-            kernels<T>().interleave(n, channels, pixels, x.data(), y.data());
+            perform([=] { kernels<T>().interleave(n, channels, pixels, x.data(), y.data()); });
         },
         "x"_a.noconvert(), "y"_a.noconvert());
     m.def(
-        "relu",
-        [](In<T> x, Out<T> y) {
-            nb::gil_scoped_release free;
-            kernels<T>().relu(Index(x.size()), x.data(), y.data());
-        },
+        "relu", [](In<T> x, Out<T> y) { perform([=] { kernels<T>().relu(Index(x.size()), x.data(), y.data()); }); },
         "x"_a.noconvert(), "y"_a.noconvert());
     m.def(
         "relu_grad",
         [](In<T> grad, In<T> y, Out<T> dx) {
-            nb::gil_scoped_release free;
-            kernels<T>().relu_grad(Index(grad.size()), grad.data(), y.data(), dx.data());
+            perform([=] { kernels<T>().relu_grad(Index(grad.size()), grad.data(), y.data(), dx.data()); });
         },
         "grad"_a.noconvert(), "y"_a.noconvert(), "dx"_a.noconvert());
 }
@@ -313,16 +334,16 @@ template <class T> void register_update(nb::module_& m) {
     m.def(
         "add",
         [](In<T> a, In<T> b, Out<T> y, bool rectify) {
-            nb::gil_scoped_release free;
-            kernels<T>().add(Index(y.size()), rectify, a.data(), b.data(), y.data());
+            perform([=] { kernels<T>().add(Index(y.size()), rectify, a.data(), b.data(), y.data()); });
         },
         "a"_a.noconvert(), "b"_a.noconvert(), "y"_a.noconvert(), "rectify"_a);
     m.def(
         "sgd",
         [](Out<T> w, In<T> g, std::optional<Out<T>> v, T rate, T momentum, T decay, bool nesterov) {
             T* velocity = v ? v->data() : nullptr;
-            nb::gil_scoped_release free;
-            kernels<T>().sgd(Index(w.size()), {rate, momentum, decay, nesterov}, w.data(), g.data(), velocity);
+            perform([=] {
+                kernels<T>().sgd(Index(w.size()), {rate, momentum, decay, nesterov}, w.data(), g.data(), velocity);
+            });
         },
         "weight"_a.noconvert(), "gradient"_a.noconvert(), "velocity"_a.noconvert().none(), "rate"_a, "momentum"_a,
         "decay"_a, "nesterov"_a);
@@ -330,18 +351,20 @@ template <class T> void register_update(nb::module_& m) {
         "adam",
         [](Out<T> w, In<T> g, Out<T> first, Out<T> second, T rate, T beta1, T beta2, T scale, T eps, T decay,
            T shrink) {
-            nb::gil_scoped_release free;
-            kernels<T>().adam(Index(w.size()), {rate, beta1, beta2, scale, eps, decay, shrink}, w.data(), g.data(),
-                              first.data(), second.data());
+            perform([=] {
+                kernels<T>().adam(Index(w.size()), {rate, beta1, beta2, scale, eps, decay, shrink}, w.data(), g.data(),
+                                  first.data(), second.data());
+            });
         },
         "weight"_a.noconvert(), "gradient"_a.noconvert(), "first"_a.noconvert(), "second"_a.noconvert(), "rate"_a,
         "beta1"_a, "beta2"_a, "scale"_a, "eps"_a, "decay"_a, "shrink"_a);
     m.def(
         "cross_entropy",
         [](In<T, Matrix> scores, In<int64_t> labels, Out<T> loss, Out<T, Matrix> grad) {
-            nb::gil_scoped_release free;
-            kernels<T>().cross_entropy(Index(scores.shape(0)), Index(scores.shape(1)), scores.data(), labels.data(),
-                                       loss.data(), grad.data());
+            perform([=] {
+                kernels<T>().cross_entropy(Index(scores.shape(0)), Index(scores.shape(1)), scores.data(), labels.data(),
+                                           loss.data(), grad.data());
+            });
         },
         "scores"_a.noconvert(), "labels"_a.noconvert(), "loss"_a.noconvert(), "grad"_a.noconvert());
 }
@@ -390,6 +413,7 @@ NB_MODULE(_core, m) {
             return kernels<float>().peak(rounds);
         },
         "rounds"_a);
+    nb::class_<Recorded>(m, "Recorded").def(nb::init<nb::list>(), "calls"_a).def("__call__", &Recorded::run);
     register_all<float>(m, "PackedConvFloat");
     register_all<double>(m, "PackedConvDouble");
 }

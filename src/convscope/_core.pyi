@@ -5,6 +5,8 @@ Arrays are float32 or float64 (all of one call alike), C-contiguous, and never c
 the arrays given for them. Pairs are (rows, columns); pads ((top, bottom), (left, right)).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -24,6 +26,12 @@ def set_threads(count: int) -> None: ...
 def get_threads() -> int: ...
 def peak(rounds: int) -> float:
     """Multiply and add in registers alone, on one thread; give the number of float32 multiply-adds."""
+
+class Recorded:
+    """Calls of kernels, noted once (nothing is computed then), and then made in order by one call."""
+
+    def __init__(self, calls: list[Callable[[], object]]) -> None: ...
+    def __call__(self) -> None: ...
 
 class _PackedConv:
     """A convolution with packed weights.

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
-
-import numpy as np
 
 from convscope import ops
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, check_rule
+from convscope.ops.prepared import prepared_flatten
 
 __all__ = ["Flatten"]
 
@@ -34,7 +32,7 @@ class Flatten(Layer):
 
     def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
         """Bind the copy to its arrays."""
-        return partial(np.copyto, out.reshape(inputs[0].shape), inputs[0])
+        return prepared_flatten(inputs[0], out)
 
     def backward(
         self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()

@@ -40,7 +40,7 @@ class Parameters:
             for arrays in (node.layer.parameters, node.layer.statistics)
             if arrays
         ]
-        self._arrays = self._now()
+        self._arrays = tuple(self._now())
         # An array of its own memory that is read-only stays as it is.
         changing = [a for a in self._arrays if a.flags.writeable or a.base is not None]
         self._fingerprint = ops.Fingerprint(changing)
@@ -48,12 +48,11 @@ class Parameters:
 
     def unchanged(self) -> bool:
         """Say whether they still are what they were."""
-        arrays = self._now()
-        same = len(arrays) == len(self._arrays) and all(map(is_, arrays, self._arrays))
+        same = sum(map(len, self._holders)) == len(self._arrays) and all(map(is_, self._now(), self._arrays))
         return same and self._found == self._fingerprint()
 
-    def _now(self) -> tuple[Array, ...]:
-        return tuple(chain.from_iterable(holder.values() for holder in self._holders))
+    def _now(self) -> Iterator[Array]:
+        return chain.from_iterable(map(dict.values, self._holders))
 
 
 class Kept:

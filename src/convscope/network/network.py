@@ -297,9 +297,11 @@ class Network:
         images = x if several else self._batch(x)[0]
         if len(images) == 0:
             return np.empty((0, *self._shapes[self.outputs[0]][1:]), self.dtype)
+        if len(images) <= batch_size and not several:
+            return self._predicted(images)
         batches = (images[start : start + batch_size] for start in range(0, len(images), batch_size))
         parts = [self._predicted(self._batch(batch)[0] if several else batch) for batch in batches]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return np.concatenate(parts)
 
     def fused(self) -> Network:
         """Give an equal network for inference, with fewer nodes and its weights packed once.

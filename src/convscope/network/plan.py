@@ -25,7 +25,7 @@ from convscope.layers import Concatenate, Flatten
 from convscope.layers.base import Array, Shape
 from convscope.layers.fused import FusedConv2d
 from convscope.network.graph import Node, consumers
-from convscope.ops.prepared import copy_input
+from convscope.ops.prepared import copy_input, joined
 
 __all__ = ["Memory", "Plan"]
 
@@ -88,11 +88,13 @@ class Plan:
             flat = block[start : start + self._bytes(name)].view(self._dtype)
             self.arrays[name] = _shaped(flat, self._shapes[name])
         wholes = {whole for whole, _ in self._parts.values()}  # written by their branches
-        self._calls = [
-            node.layer.prepare(tuple(self.arrays[name] for name in node.inputs), self.arrays[node.name])
-            for node in self._nodes
-            if node.name not in self._same and node.name not in wholes
-        ]
+        self._calls = joined(
+            [
+                node.layer.prepare(tuple(self.arrays[name] for name in node.inputs), self.arrays[node.name])
+                for node in self._nodes
+                if node.name not in self._same and node.name not in wholes
+            ]
+        )
 
     def run(self, inputs: Mapping[str, Array]) -> None:
         """Compute; the results are in `arrays` until the next run of a plan in the same memory."""

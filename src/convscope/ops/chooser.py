@@ -23,7 +23,7 @@ from typing import Any
 
 from convscope.errors import InvalidValue
 
-__all__ = ["Core", "bind", "core", "default_threads", "get", "get_threads", "set_threads"]
+__all__ = ["Core", "bind", "core", "default_threads", "get", "get_threads", "joined", "set_threads"]
 
 MOST_THREADS = 256
 
@@ -108,6 +108,12 @@ def bind(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[[]
     native = _native()
     direct = None if native is None else native.bind(function, *args, **kwargs)
     return partial(function, *args, **kwargs) if direct is None else direct
+
+
+def joined(calls: list[Callable[[], object]]) -> list[Callable[[], object]]:
+    """Give as few calls as do the same as calls from `bind`, one after the other."""
+    native = _native()
+    return calls if native is None else native.joined(calls)
 
 
 def core() -> Core:

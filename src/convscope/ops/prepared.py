@@ -6,13 +6,21 @@ through in some ten microseconds; checking the same arrays each time would take 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from convscope.ops.arguments import Pads, Size, check_arrays, check_ndim, check_out, place_kernel
-from convscope.ops.chooser import bind, get
+from convscope.ops.chooser import bind, get, joined
 from convscope.ops.memory import Array
 
-__all__ = ["copy_input", "prepared_global_avg_pool2d", "prepared_max_pool2d", "prepared_relu"]
+__all__ = [
+    "copy_input",
+    "joined",
+    "prepared_flatten",
+    "prepared_global_avg_pool2d",
+    "prepared_max_pool2d",
+    "prepared_relu",
+]
 
 
 def copy_input(x: Array, out: Array) -> None:
@@ -27,6 +35,21 @@ def copy_input(x: Array, out: Array) -> None:
     [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
     """
     get("copy_input")(x, out)
+
+
+def prepared_flatten(x: Array, out: Array) -> Callable[[], object]:
+    """Bind `flatten` of maps.
+
+    Examples
+    --------
+    >>> x, y = np.arange(4.0).reshape(1, 1, 2, 2), np.empty((1, 4))
+    >>> _ = prepared_flatten(x, y)()
+    >>> y.tolist()
+    [[0.0, 1.0, 2.0, 3.0]]
+    """
+    check_arrays("flatten", x=x)
+    check_out("flatten", out, (len(x), math.prod(x.shape[1:])), x.dtype, x)
+    return bind(get("flatten"), x, out=out)
 
 
 def prepared_relu(x: Array, out: Array) -> Callable[[], object]:

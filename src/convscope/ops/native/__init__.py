@@ -10,8 +10,8 @@ import os
 
 from convscope import _core
 from convscope.errors import InvalidValue
-from convscope.ops.native.arrays import copy_input
-from convscope.ops.native.bound import bind
+from convscope.ops.native.arrays import copy_input, flatten
+from convscope.ops.native.bound import bind, joined
 from convscope.ops.native.convolution import (
     conv2d,
     conv2d_grad_bias,
@@ -56,10 +56,12 @@ __all__ = [
     "conv2d_grad_weight",
     "copy_input",
     "fingerprint",
+    "flatten",
     "get_threads",
     "global_avg_pool2d",
     "global_avg_pool2d_grad",
     "isa",
+    "joined",
     "linear",
     "linear_grad_bias",
     "linear_grad_input",

@@ -25,12 +25,33 @@ def nhwc(x: Array) -> Array:
 
 def copy_input(x: Array, out: Array) -> None:
     """See `convscope.ops.prepared.copy_input`."""
-    if x.ndim == 4 and x.dtype == out.dtype and x.dtype.char in "fd" and x.flags.c_contiguous:
+    several = x.ndim == 4 and x.shape[1] > 1  # else both orders are one
+    if several and x.dtype == out.dtype and x.dtype.char in "fd" and x.flags.c_contiguous:
         y = out.transpose(NHWC)
         if y.flags.c_contiguous:
             _core.interleave(x, y)
             return
     np.copyto(out, x)
+
+
+def turned(x: Array, out: Array) -> tuple[Array, Array] | None:
+    """See maps and the vectors (N, C*H*W) they become as `_core.interleave` wants them; None if it cannot."""
+    if x.ndim != 4 or x.dtype != out.dtype or x.dtype.char not in "fd" or not out.flags.c_contiguous:
+        return None
+    seen = x.transpose(NHWC)
+    n, h, w, c = seen.shape
+    return (seen.reshape(n, h * w, 1, c), out.reshape(n, 1, c, h * w)) if seen.flags.c_contiguous else None
+
+
+def flatten(x: Array, *, out: Array | None = None) -> Array:
+    """See `convscope.ops.flatten`."""
+    y = plain(out, (len(x), math.prod(x.shape[1:])), x.dtype)
+    pair = turned(x, y)
+    if pair is None:
+        np.copyto(y.reshape(x.shape), x)
+    else:
+        _core.interleave(*pair)
+    return copied(y, out)
 
 
 def flat(x: Array) -> Array:

@@ -1,18 +1,31 @@
-"""Calls bound to their arrays, which go straight to the kernel."""
+"""Calls bound to their arrays, which go straight to the kernel; several of them in one go."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 from convscope import _core
 from convscope.ops.memory import Array
-from convscope.ops.native.arrays import NHWC, in_place
+from convscope.ops.native.arrays import NHWC, flatten, in_place, turned
 from convscope.ops.native.convolution import Packed, run_packed
 from convscope.ops.native.pointwise import relu
 from convscope.ops.native.pooling import global_avg_pool2d, max_pool2d
 from convscope.ops.native.windows import Pads, Pair
+
+
+class Bound(partial[object]):
+    """A call of one kernel, and nothing besides."""
+
+
+def joined(calls: Iterable[Callable[[], object]]) -> list[Callable[[], object]]:
+    """Give as few calls as do the same: kernels that follow each other are called without Python between them."""
+    found: list[Callable[[], object]] = []
+    for are_kernels, some in groupby(calls, lambda call: isinstance(call, Bound)):
+        found.extend([_core.Recorded(list(some))] if are_kernels else some)
+    return found
 
 
 def bind(function: Callable[..., object], *args: Any, **kwargs: Any) -> Callable[[], object] | None:
@@ -36,7 +49,7 @@ def _bound_packed(
     among_others = one == y.itemsize and row == pixel * shape[2] and image == row * shape[1] and add is None
     if seen is None or (more is None and add is not None) or not (among_others or y.flags.c_contiguous):
         return None
-    return partial(packed, seen, more, y)
+    return Bound(packed, seen, more, y)
 
 
 def _bound_max_pool2d(
@@ -45,7 +58,7 @@ def _bound_max_pool2d(
     seen, y = in_place(x), in_place(out)
     if seen is None or y is None:
         return None
-    return partial(_core.max_pool2d, seen, y, None, kernel_size, stride, padding, dilation)
+    return Bound(_core.max_pool2d, seen, y, None, kernel_size, stride, padding, dilation)
 
 
 def _bound_relu(x: Array, *, out: Array) -> Callable[[], object] | None:
@@ -53,7 +66,7 @@ def _bound_relu(x: Array, *, out: Array) -> Callable[[], object] | None:
         seen, y = in_place(x), in_place(out)
     else:
         seen, y = (array if array.flags.c_contiguous else None for array in (x, out))
-    return None if seen is None or y is None else partial(_core.relu, seen, y)
+    return None if seen is None or y is None else Bound(_core.relu, seen, y)
 
 
 def _bound_global_avg_pool2d(x: Array, *, out: Array) -> Callable[[], object] | None:
@@ -61,12 +74,18 @@ def _bound_global_avg_pool2d(x: Array, *, out: Array) -> Callable[[], object] | 
     if seen is None or y is None:
         return None
     n, h, w, c = seen.shape
-    return partial(_core.channel_sums, seen, y, n, c, float(h * w))
+    return Bound(_core.channel_sums, seen, y, n, c, float(h * w))
+
+
+def _bound_flatten(x: Array, *, out: Array) -> Callable[[], object] | None:
+    pair = turned(x, out)
+    return None if pair is None else Bound(_core.interleave, *pair)
 
 
 _BOUND: dict[Callable[..., object], Callable[..., Callable[[], object] | None]] = {
     run_packed: _bound_packed,
     max_pool2d: _bound_max_pool2d,
+    flatten: _bound_flatten,
     relu: _bound_relu,
     global_avg_pool2d: _bound_global_avg_pool2d,
 }
