@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from convscope import geometry
 from convscope.errors import DtypeError, InvalidValue
 from convscope.layers.base import Array, Shape, Window
 
-__all__ = ["Padding", "as_parameter", "as_vector", "need_4d", "pair", "paddings", "same_channels", "windows"]
+__all__ = ["Padding", "as_parameter", "as_vector", "need_4d", "output_size", "pair", "paddings", "same_channels", "windows"]
 
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
 
@@ -68,6 +70,10 @@ def _both(value: Any) -> tuple[Any, ...]:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+# A layer's settings are of the right types already, and asked for at every step.
+output_size = lru_cache(maxsize=4096)(geometry.conv_output_size)
 
 
 def windows(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
@@ -27,8 +26,7 @@ Lend = Callable[[str, Shape, np.dtype[Any], bool], Array]
 RULES = ("gradient", "deconvnet", "guided")
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(NamedTuple):
     """Everything besides its inputs that a layer's forward or backward may depend on.
 
     Attributes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,7 +81,7 @@ class BatchNorm(Layer):
         """Give the normalised input; the cache is (input, mean, variance, training)."""
         (x,) = inputs
         if x.ndim not in (2, 4):
-            y, cache = self.forward(as_image(x), context=replace(context, lend=None))
+            y, cache = self.forward(as_image(x), context=context._replace(lend=None))
             return y.reshape(x.shape), cache
         weight, bias = self.parameters["weight"], self.parameters["bias"]
         out = self.borrow_output(context, x)
@@ -107,7 +106,7 @@ class BatchNorm(Layer):
         """Give the gradients; in training, mean and variance depend on the input too."""
         check_rule(rule)
         if grad.ndim not in (2, 4):
-            dx, own = self.backward(as_image(grad), cache, rule, replace(context, lend=None))
+            dx, own = self.backward(as_image(grad), cache, rule, context._replace(lend=None))
             return np.asarray(dx).reshape(grad.shape), own
         out = context.array("input gradient", cache.x.shape, cache.x.dtype)
         dx, dweight, dbias = ops.batch_norm_grad(

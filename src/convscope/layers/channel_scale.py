@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,7 @@ class ChannelScale(Layer):
         # A scale and shift is a batch norm of mean 0, variance 1 and eps 0.
         (x,) = inputs
         if x.ndim not in (2, 4):
-            y, cache = self.forward(as_image(x), context=replace(context, lend=None))
+            y, cache = self.forward(as_image(x), context=context._replace(lend=None))
             return y.reshape(x.shape), cache
         weight, bias = self.parameters["weight"], self.parameters["bias"]
         cache = NormCache(x, np.zeros_like(weight), np.ones_like(weight), False)
@@ -55,7 +54,7 @@ class ChannelScale(Layer):
         """Give weight * grad, and the sums of grad * x and grad by channel."""
         check_rule(rule)
         if grad.ndim not in (2, 4):
-            dx, own = self.backward(as_image(grad), cache, rule, replace(context, lend=None))
+            dx, own = self.backward(as_image(grad), cache, rule, context._replace(lend=None))
             return np.asarray(dx).reshape(grad.shape), own
         weight = self.parameters["weight"]
         out = context.array("input gradient", cache.x.shape, cache.x.dtype)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from convscope import geometry, ops
+from convscope import ops
 from convscope.errors import InvalidValue
-from convscope.layers.arguments import as_parameter, as_vector, need_4d, paddings, pair, windows
+from convscope.layers.arguments import as_parameter, as_vector, need_4d, output_size, paddings, pair, windows
 from convscope.layers.base import Array, Context, Layer, ParameterGradients, Shape, Window, check_rule
 from convscope.ops.arguments import whole
 
@@ -100,9 +100,7 @@ class Conv2d(Layer):
                 f"got in_channels={channels}, groups={self.groups}, weight.shape={weight.shape}."
             )
         rows, columns = (
-            geometry.conv_output_size(
-                length, w.kernel, stride=w.stride, padding=w.padding, dilation=w.dilation
-            )
+            output_size(length, w.kernel, stride=w.stride, padding=w.padding, dilation=w.dilation)
             for length, w in zip(size, self.window(), strict=True)
         )
         return n, weight.shape[0], rows, columns

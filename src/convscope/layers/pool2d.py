@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from convscope import geometry
-from convscope.layers.arguments import need_4d, paddings, pair, windows
+from convscope.layers.arguments import need_4d, output_size, paddings, pair, windows
 from convscope.layers.base import Layer, Shape, Window
 from convscope.ops.settings import flag
 
@@ -34,7 +33,7 @@ class Pool2d(Layer):
         """(N, C, H, W) to (N, C, rows of windows, columns of windows)."""
         n, channels, *size = need_4d(self.kind, shapes[0])
         rows, columns = (
-            geometry.pool_output_size(
+            output_size(
                 length,
                 w.kernel,
                 stride=w.stride,

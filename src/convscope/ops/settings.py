@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from convscope.errors import DtypeError, InvalidValue
 
 __all__ = ["flag", "number", "word"]
+
+_REAL = (int, float, np.integer, np.floating)
+_YES_OR_NO = (bool, np.bool_, int, np.integer)
 
 
 def number(
@@ -24,11 +29,11 @@ def number(
     ------
     DtypeError, InvalidValue
     """
-    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    real = isinstance(value, _REAL) and not isinstance(value, bool)
     if not real:
         raise DtypeError(f"{op}: {name} must be a number; got {value!r}.")
     result = float(value)  # type: ignore[arg-type]  # checked above
-    if np.isnan(result) or (np.isinf(result) and not infinite):
+    if not math.isfinite(result) and (math.isnan(result) or not infinite):
         raise InvalidValue(f"{op}: {name} must be finite; got {name}={result}.")
     if above is not None and not result > above:
         raise InvalidValue(f"{op}: {name} must be greater than {above:g}; got {name}={result:g}.")
@@ -56,6 +61,6 @@ def flag(op: str, name: str, value: object) -> bool:
     ------
     DtypeError
     """
-    if isinstance(value, bool | np.bool_ | int | np.integer) and value in (0, 1):
+    if isinstance(value, _YES_OR_NO) and value in (0, 1):
         return bool(value)
     raise DtypeError(f"{op}: {name} must be True or False; got {value!r}.")
