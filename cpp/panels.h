@@ -69,43 +69,54 @@ template <class T> struct PanelWriter {
     }
 };
 
-// A row of w is contiguous over (channel, tap): squares of it are turned, a lane for each k.
+// A row of w is contiguous over (channel, tap): squares of it are turned, a lane for each k. (Writers come and go by value, so
+// that they stay in registers.)
 template <class T>
-void pack_straight(const WeightSource<T>& s, Index first, Index lanes, Index vector, Index begin, Index end,
-                   PanelWriter<T>& writer) {
+PanelWriter<T> pack_straight(const WeightSource<T>& s, Index first, Index lanes, Index vector, Index begin, Index end,
+                             PanelWriter<T> writer) {
     Index channel = begin, tap = 0;
     const Index stride = s.channels * s.taps;
     for (Index e = begin * s.taps; e < end * s.taps; e += width<T>) {
         Vector<T> columns[width<T>];
         const Index count = smaller<Index>(width<T>, end * s.taps - e);
         load_columns(s.w + first * stride + e, stride, lanes, count, s.end(), columns);
-        for (Index i = 0; i < count; i++) {
+        unroll<width<T>>([&](auto i) CONVSCOPE_LAMBDA {
+            if (i >= count) return;
             writer.put(tap, channel, vector, columns[i]);
             if (++tap == s.taps) tap = 0, channel++;
-        }
+        });
     }
+    return writer;
 }
 
 // For one k, w is contiguous over (channel, tap): squares are turned, a lane for each channel.
 template <class T>
-void pack_turned(const WeightSource<T>& s, Index first, Index lanes, Index vector, Index begin, Index end,
-                 PanelWriter<T>& writer) {
+PanelWriter<T> pack_turned(const WeightSource<T>& s, Index first, Index lanes, Index vector, Index begin, Index end,
+                           PanelWriter<T> writer) {
+    Scratch<Index> place(s.taps);  // of each tap among those wanted, or -1
+    for (Index t = 0; t < s.taps; t++) place[t] = -1;
+    for (Index i = 0; i < s.wanted; i++) place[s.tap[i]] = i;
+    const Index row = s.channels * s.taps, ahead = smaller<Index>(8, s.k - begin) - 1;
     for (Index k = begin; k < end; k++) {
-        const T* from = s.w + (k * s.channels + first) * s.taps;
+        const T* from = s.w + k * row + first * s.taps;
+        if (k + ahead < s.k)  // rows lie pages apart, where no processor looks ahead by itself
+            for (Index i = 0; i < lanes * s.taps; i += 64 / sizeof(T)) __builtin_prefetch(from + ahead * row + i);
         if (s.taps == 1) {
             if (s.wanted) writer.put(0, k, vector, lanes == width<T> ? load(from) : load_first(from, lanes));
             continue;
         }
         for (Index t = 0; t < s.taps; t += width<T>) {
-            Vector<T> columns[width<T>];
+            Vector<T> columns[width<T>] = {};
             if (s.taps - t == 1 && lanes == width<T>)  // the ninth tap
-                for (Index lane = 0; lane < lanes; lane++) columns[0][lane] = from[lane * s.taps + t];
+                unroll<width<T>>([&](auto lane) CONVSCOPE_LAMBDA { columns[0][int(lane)] = from[lane * s.taps + t]; });
             else
                 load_columns(from + t, s.taps, lanes, smaller<Index>(width<T>, s.taps - t), s.end(), columns);
-            for (Index i = 0; i < s.wanted; i++)
-                if (s.tap[i] >= t && s.tap[i] < t + width<T>) writer.put(i, k, vector, columns[s.tap[i] - t]);
+            unroll<width<T>>([&](auto i) CONVSCOPE_LAMBDA {
+                if (t + i < s.taps && place[t + i] >= 0) writer.put(place[t + i], k, vector, columns[i]);
+            });
         }
     }
+    return writer;
 }
 
 // Packs rows [begin, end) under each tap of one panel, whose first row is at `to`; says whether no weight was infinite or not a number.
@@ -118,10 +129,8 @@ template <class T> bool pack_rows(const WeightSource<T>& source, Index panel, In
     PanelWriter<T> writer{together.data(), row, length, begin};
     for (Index vector = 0; vector < shape.vectors(panel); vector++) {
         const Index first = panel * shape.lanes_most + vector * width<T>, lanes = smaller<Index>(width<T>, shape.k - first);
-        if (source.turned)
-            pack_turned(source, first, lanes, vector, begin, end, writer);
-        else
-            pack_straight(source, first, lanes, vector, begin, end, writer);
+        writer = source.turned ? pack_turned(source, first, lanes, vector, begin, end, writer)
+                               : pack_straight(source, first, lanes, vector, begin, end, writer);
     }
     for (Index t = 0; t < taps; t++) memcpy(to + (t * source.rows() + begin) * row, &together[t * length], length * sizeof(T));
     return writer.finite();
