@@ -119,21 +119,27 @@ PanelWriter<T> pack_turned(const WeightSource<T>& s, Index first, Index lanes, I
     return writer;
 }
 
-// Packs rows [begin, end) under each tap of one panel, whose first row is at `to`; says whether no weight was infinite or not a number.
-template <class T> bool pack_rows(const WeightSource<T>& source, Index panel, Index begin, Index end, T* to) {
+// Packs rows [begin, end) of one panel, those of a tap side by side, tap after tap; says whether no weight was infinite or not a
+// number.
+template <class T> bool pack_some(const WeightSource<T>& source, Index panel, Index begin, Index end, T* to) {
     const PanelShape<T> shape = source.shape();
-    // Packed rows of different taps lie a round number of bytes apart, and would push each other out of the first cache:
-    // they are put together side by side, then each tap's are copied in one go.
-    const Index row = shape.row(panel), length = (end - begin) * row, taps = source.turned ? source.wanted : source.taps;
-    Scratch<T> together(taps * length);
-    PanelWriter<T> writer{together.data(), row, length, begin};
+    PanelWriter<T> writer{to, shape.row(panel), (end - begin) * shape.row(panel), begin};
     for (Index vector = 0; vector < shape.vectors(panel); vector++) {
         const Index first = panel * shape.lanes_most + vector * width<T>, lanes = smaller<Index>(width<T>, shape.k - first);
         writer = source.turned ? pack_turned(source, first, lanes, vector, begin, end, writer)
                                : pack_straight(source, first, lanes, vector, begin, end, writer);
     }
-    for (Index t = 0; t < taps; t++) memcpy(to + (t * source.rows() + begin) * row, &together[t * length], length * sizeof(T));
     return writer.finite();
+}
+
+// The same, into their places in a panel whose first row is at `to`. These lie a round number of bytes apart for different taps,
+// which would push each other out of the first cache: so they are put together first, and each tap's copied in one go.
+template <class T> bool pack_rows(const WeightSource<T>& source, Index panel, Index begin, Index end, T* to) {
+    const Index row = source.shape().row(panel), length = (end - begin) * row, taps = source.turned ? source.wanted : source.taps;
+    Scratch<T> together(taps * length);
+    const bool finite = pack_some(source, panel, begin, end, together.data());
+    for (Index t = 0; t < taps; t++) memcpy(to + (t * source.rows() + begin) * row, &together[t * length], length * sizeof(T));
+    return finite;
 }
 
 template <class T> Index rows_packed_at_once(const WeightSource<T>& source) {

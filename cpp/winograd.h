@@ -15,6 +15,8 @@
 
 namespace convscope::CONVSCOPE_ISA {
 
+constexpr Index few_tiles = 64;  // so few that transformed weights are used once
+
 // Tiles of M x M outputs over the images; a padding below zero cuts.
 struct TileGrid {
     Index n, h, w, c, oh, ow, k, pad_y, pad_x;
@@ -71,37 +73,46 @@ template <class T, int M> struct TileReader {
 
 template <class T> PanelShape<T> winograd_shape(int m, Index c, Index k) { return {(m + 2) * (m + 2) * c, k}; }
 
+// Transforms `count` rows of nine taps, `from_tap` elements apart; places come to lie `to_place` apart.
+template <class T, int M>
+void transform_rows(const T* from, Index from_tap, Index count, Index row, T* to, Index to_place) {
+    for (Index e = 0; e < count * row; e += width<T>)
+        both_axes<T, 3, M + 2>(
+            Winograd<T, M>::filter,
+            [&](auto i, auto j) CONVSCOPE_LAMBDA { return load(from + (i * 3 + j) * from_tap + e); },
+            [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA { store(to + (i * (M + 2) + j) * to_place + e, v); });
+}
+
 // U[panel][place][channel][lane] of weights as `source` gives them; says whether all were finite.
 template <class T, int M> bool pack_winograd(const WeightSource<T>& source, T* to) {
-    constexpr int N = M + 2;
+    constexpr Index places = (M + 2) * (M + 2);
     const PanelShape<T> plain = source.shape();
     const Index channels = source.rows();
     const PanelShape<T> shape = winograd_shape<T>(M, channels, plain.k);
     Scratch<T> taps(plain.size());
     const bool finite = pack(source, taps.data());
-    const Index block = 16, blocks = ceil_div(channels, block), items = shape.count() * blocks;
+    const Index block = 11, blocks = ceil_div(channels, block), items = shape.count() * blocks;
     parallel(items, team_size(items, double(shape.size()) / 4), [&](Index item, int) {
-        const Index panel = item / blocks, first = item % blocks * block, row = shape.row(panel);
-        const T* from = &taps[plain.offset(panel)];
-        T* panel_to = to + shape.offset(panel);
-        for (Index c = first; c < smaller(channels, first + block); c++)
-            for (Index l = 0; l < row; l += width<T>)
-                both_axes<T, 3, N>(
-                    Winograd<T, M>::filter,
-                    [&](auto i, auto j) CONVSCOPE_LAMBDA { return load(from + ((i * 3 + j) * channels + c) * row + l); },
-                    [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA {
-                        store(panel_to + ((i * N + j) * channels + c) * row + l, v);
-                    });
+        // As in pack_rows: the places lie a round number of bytes apart in the end, and are put together first.
+        const Index panel = item / blocks, first = item % blocks * block, row = shape.row(panel),
+                    count = smaller(block, channels - first), length = count * row;
+        Scratch<T> together(places * length);
+        transform_rows<T, M>(&taps[plain.offset(panel) + first * row], channels * row, count, row, together.data(), length);
+        for (Index place = 0; place < places; place++)
+            memcpy(to + shape.offset(panel) + (place * channels + first) * row, &together[place * length], length * sizeof(T));
     });
     return finite;
 }
 
 template <class T, int M> class WinogradConv {
 public:
-    WinogradConv(const TileGrid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y)
+    // Weights come packed, or `raw`: then they are transformed where they are used, for few tiles.
+    WinogradConv(const TileGrid& grid, const T* x, const PackedWeights<T>& w, const WeightSource<T>* raw, const Epilogue<T>& epilogue,
+                 T* y)
         : g_(grid),
           x_(x),
           w_(w),
+          raw_(raw),
           epilogue_(epilogue),
           y_(y),
           shape_(winograd_shape<T>(M, grid.c, grid.k)),
@@ -118,19 +129,20 @@ public:
         // Weights that no cache holds are read once for each group: then more tiles, though theirs come from the third cache.
         const Index fewest = shape_.size() * Index(sizeof(T)) > cached_bytes ? 48 / pixels : 2;
         const Index most = larger<Index>(fewest * pixels, smaller<Index>(8 * pixels, fitting / pixels * pixels));
-        Index groups = ceil_div(tiles, most);
+        Index groups = raw_ ? 1 : ceil_div(tiles, most);
         const Index splits = groups < threads ? smaller(panels, threads) : 1;
         if (splits == 1) groups = smaller(tiles, ceil_div(groups, threads) * threads);
         const Index items = groups * splits, each = ceil_div(tiles, groups);
         const int team = team_size(items, work);
         const Index inputs = each * row_ + 3 * width<T>, products = each * shape_.lanes_most + width<T>,
-                    memory = places * (inputs + products);
+                    weights = raw_ ? (places + 9) * raw_rows * shape_.lanes_most : 0,
+                    memory = places * (inputs + products) + weights;
         Scratch<T> scratch(team * memory);
         parallel(items, team, [&](Index item, int worker) {
             const Index group = item / splits, split = item % splits;
             Group b{tiles * group / groups, tiles * (group + 1) / groups, &scratch[worker * memory], inputs, nullptr,
-                    products};
-            b.product = b.input + places * inputs;
+                    products, nullptr};
+            b.product = b.input + places * inputs, b.weights = b.product + places * products;
             for (Index t = b.begin; t < b.end; t++) reader_.input(x_, t, b.input + (t - b.begin) * row_, inputs);
             for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) {
                 multiply(b, panel);
@@ -141,6 +153,7 @@ public:
 
 private:
     static constexpr int N = M + 2, places = N * N;
+    static constexpr Index raw_rows = 60;  // channels whose weights are transformed at once: a second cache full, places not 4 KB apart
     // What the second cache holds, more or less: 512 KB where vectors are short, 1 MB and more where they are long.
     static constexpr Index group_bytes = vector_bytes == 64 ? 3 << 19 : 1 << 19, cached_bytes = 16 << 20;
 
@@ -150,25 +163,38 @@ private:
         Index input_plane;  // elements
         T* product;
         Index product_plane;
+        T* weights;  // of raw_rows channels, transformed
     };
 
     void multiply(const Group& b, Index panel) const {
+        if (!raw_) return add_products(b, panel, 0, g_.c, w_.weights + shape_.offset(panel));
+        const Index row = shape_.row(panel);
+        T* taps = b.weights + places * raw_rows * row;
+        for (Index first = 0; first < g_.c; first += raw_rows) {
+            const Index count = smaller(raw_rows, g_.c - first);
+            pack_some(*raw_, panel, first, first + count, taps);
+            transform_rows<T, M>(taps, count * row, count, row, b.weights, count * row);
+            add_products(b, panel, first, count, b.weights);
+        }
+    }
+
+    // The products of some channels, whose weights lie side by side for each place, are added to those of the channels before.
+    void add_products(const Group& b, Index panel, Index first, Index rows, const T* weights) const {
         const Index count = b.end - b.begin, row = shape_.row(panel), vectors = shape_.vectors(panel);
         const Index most = shape_.pixels(), pieces = ceil_div(count, most);
-        const T* weights = w_.weights + shape_.offset(panel);
         for (Index place = 0; place < places; place++)
-            for_stretches(1, g_.c, [&](Index, Index taps, Index channel, Index channels, bool) {
+            for_stretches(1, rows, [&](Index, Index taps, Index channel, Index channels, bool) {
                 for (Index i = 0; i < pieces; i++) {
                     const Index begin = count * i / pieces, pixels = count * (i + 1) / pieces - begin;
                     const T* in[most_tile_pixels];
                     T* out[most_tile_pixels];
                     for (Index p = 0; p < pixels; p++) {
-                        in[p] = b.input + place * b.input_plane + (begin + p) * row_;
+                        in[p] = b.input + place * b.input_plane + (begin + p) * row_ + first;
                         out[p] = b.product + place * b.product_plane + (begin + p) * shape_.lanes_most;
                     }
                     find_tile<T>(pixels, vectors)({in, taps, channel, channels,
-                                                   weights + (place * g_.c + channel) * row, out, 0, row, nullptr,
-                                                   channel > 0, nullptr});
+                                                   weights + (place * rows + channel) * row, out, 0, row,
+                                                   nullptr, first + channel > 0, nullptr});
                 }
             });
     }
@@ -195,6 +221,7 @@ private:
     const TileGrid g_;
     const T* x_;
     const PackedWeights<T> w_;
+    const WeightSource<T>* raw_;
     const Epilogue<T> epilogue_;
     T* y_;
     const PanelShape<T> shape_;
@@ -207,8 +234,9 @@ inline TileGrid forward_tiles(const ConvShape& s, Algorithm algorithm) {
 }
 
 template <class T>
-void winograd(const TileGrid& g, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y) {
-    g.m == 2 ? WinogradConv<T, 2>(g, x, w, epilogue, y).run() : WinogradConv<T, 4>(g, x, w, epilogue, y).run();
+void winograd(const TileGrid& g, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y,
+              const WeightSource<T>* raw = nullptr) {
+    g.m == 2 ? WinogradConv<T, 2>(g, x, w, raw, epilogue, y).run() : WinogradConv<T, 4>(g, x, w, raw, epilogue, y).run();
 }
 template <class T> bool pack_winograd(Algorithm algorithm, const WeightSource<T>& source, T* to) {
     return algorithm == Algorithm::winograd2 ? pack_winograd<T, 2>(source, to) : pack_winograd<T, 4>(source, to);
@@ -217,9 +245,11 @@ template <class T> bool pack_winograd(Algorithm algorithm, const WeightSource<T>
 template <class T>
 void winograd_grad_input(const ConvShape& s, Algorithm algorithm, const T* grad, const T* w, T* dx) {
     const Index turned[9] = {8, 7, 6, 5, 4, 3, 2, 1, 0};
-    Scratch<T> packed(winograd_shape<T>(int(algorithm), s.k, s.c).size());
-    pack_winograd<T>(algorithm, {w, s.k, s.c, 9, true, turned, 9}, packed.data());
+    const WeightSource<T> weights{w, s.k, s.c, 9, true, turned, 9};
     const TileGrid g{s.n, s.oh, s.ow, s.k, s.h, s.w, s.c, 2 - s.pad_y, 2 - s.pad_x, Index(algorithm)};
+    if (g.count() <= few_tiles) return winograd<T>(g, grad, {algorithm, true, nullptr, nullptr}, {}, dx, &weights);
+    Scratch<T> packed(winograd_shape<T>(int(algorithm), s.k, s.c).size());
+    pack_winograd<T>(algorithm, weights, packed.data());
     winograd<T>(g, grad, {algorithm, true, packed.data(), nullptr}, {}, dx);
 }
 

@@ -190,7 +190,7 @@ template <class T> void test_all() {
                          stride, stride, pad, pad, dilation, dilation, groups};
     };
     for (const ConvShape& s : {conv(2, 9, 17, 35, 3, 1, 1, 1, 1), conv(3, 7, 64, 32, 3, 1, 1, 1, 1),
-                               conv(1, 6, 300, 9, 3, 1, 0, 1, 1), conv(20, 5, 16, 48, 3, 1, 2, 1, 1)})
+                               conv(1, 6, 300, 9, 3, 1, 0, 1, 1), conv(1, 6, 20, 130, 3, 1, 1, 1, 1), conv(20, 5, 16, 48, 3, 1, 2, 1, 1)})
         for (Algorithm a : {Algorithm::direct, Algorithm::winograd2, Algorithm::winograd4}) test_conv<T>(s, a);
     for (const ConvShape& s :
          {conv(2, 12, 1, 6, 5, 1, 0, 1, 1), conv(1, 15, 3, 20, 7, 2, 3, 1, 1), conv(2, 9, 2, 3, 3, 1, 1, 2, 1),

@@ -123,8 +123,8 @@ def test_the_rule() -> None:
     assert choose("auto", 8, (14, 14), (15, 64), *plain, F32) == 0
     assert choose("auto", 8, (14, 14), (64, 15), *plain, F32) == 0
     assert choose("auto", 1, (7, 7), (64, 64), *plain, F32) == 4
-    assert choose("auto", 7, (7, 7), (64, 64), *plain, F32, gradient=True) == 0  # 28 tiles
-    assert choose("auto", 8, (7, 7), (64, 64), *plain, F32, gradient=True) == 4  # 32
+    assert choose("auto", 1, (7, 7), (64, 64), *plain, F32, gradient=True) == 0  # 4 tiles
+    assert choose("auto", 2, (7, 7), (64, 64), *plain, F32, gradient=True) == 4  # 8
     for other in (((3, 1), (1, 1), (1, 1), 1), ((3, 3), (2, 2), (1, 1), 1), ((3, 3), (1, 1), (2, 2), 1)):
         assert choose("auto", 8, (14, 14), (64, 64), *other, F32) == 0
     assert choose("auto", 8, (14, 14), (64, 64), (3, 3), (1, 1), (1, 1), 2, F32) == 0

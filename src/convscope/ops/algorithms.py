@@ -8,7 +8,7 @@ up to ten times less exact (about 3e-6 of the largest output in float32, see doc
 
 1. the kernel is 3x3 with stride 1, dilation 1 and groups 1: the algorithm knows nothing else;
 2. there are at least 16 channels and 16 filters: fewer do not fill the vectors;
-3. for gradients: there are at least 32 tiles in the batch, since fewer do not pay for the transform of the
+3. for gradients: there are at least 8 tiles in the batch, since fewer do not pay for the transform of the
    weights. (Forward the batch does not count: an image gives the same result alone and in any company.)
 
 Tiles are of 4x4 outputs, or of 2x2 where these take no more products (maps of 1, 2, 5 or 6 pixels).
@@ -23,7 +23,7 @@ import numpy as np
 __all__ = ["choose", "obstacle", "tile_size"]
 
 LEAST_CHANNELS = 16
-LEAST_TILES = 32  # of gradients
+LEAST_TILES = 8  # of gradients
 
 
 def obstacle(
