@@ -16,9 +16,12 @@ template <class T, class Body> void parallel_flat(Index size, const Body& body) 
 // y[i] = value(at, i), where `at(p)` loads a vector or, for the last few, one element. (Left to itself the
 // compiler makes branches of comparisons.)
 template <class T, class Value> void map_flat(Index size, T* y, const Value& value) {
+    const bool past = is_streamed(y, size);
     parallel_flat<T>(size, [=](Index begin, Index end) {
         Index i = begin;
-        for (; i + width<T> <= end; i += width<T>) store(y + i, value(LoadVector{}, i));
+        if (past)
+            for (; i + width<T> <= end; i += width<T>) put<true>(y + i, value(LoadVector{}, i));
+        for (; i + width<T> <= end; i += width<T>) put<false>(y + i, value(LoadVector{}, i));
         for (; i < end; i++) y[i] = value(LoadOne{}, i);
     });
 }

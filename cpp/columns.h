@@ -57,9 +57,8 @@ template <class T> struct Columns {
 
     // y[e] = value for all elements of pixels [begin, end).
     template <class F> void map(Index begin, Index end, const F& value, T* y) const {
-        Index e = begin * channels;
-        for (Index r = 0; r < (end - begin) / fold; r++)
-            for (Index c = 0; c < row; c += width<T>, e += width<T>) store(y + e, value(LoadVector{}, e, c));
+        is_streamed(y, pixels * channels) ? map_rows<true>(begin, end, value, y) : map_rows<false>(begin, end, value, y);
+        Index e = (begin + (end - begin) / fold * fold) * channels;
         for (Index c = 0; e < end * channels; e++, c++) y[e] = value(LoadOne{}, e, c);
     }
 
@@ -71,6 +70,12 @@ template <class T> struct Columns {
 
 private:
     static constexpr Index rows_at_once = 64;
+
+    template <bool past, class F> void map_rows(Index begin, Index end, const F& value, T* y) const {
+        Index e = begin * channels;
+        for (Index r = 0; r < (end - begin) / fold; r++)
+            for (Index c = 0; c < row; c += width<T>, e += width<T>) put<past>(y + e, value(LoadVector{}, e, c));
+    }
 
     // V vectors of columns, from column c and element e on.
     template <int V, class F>

@@ -20,7 +20,7 @@ inline bool is_depthwise(const ConvShape& s) { return s.groups == s.c && s.k == 
 template <class T> Index depthwise_row(Index channels) { return larger<Index>(channels, width<T>); }
 
 // out[p][c] = bias[c] + sum over t of in[t*P + p][c] * weights[t][c], for V vectors of channels or, of a single one, the first `count`.
-template <class T, int P, int V>
+template <class T, int P, int V, bool past>
 CONVSCOPE_INLINE void depthwise_vectors_of(const T* const* in, Index taps, const PackedWeights<T>& packed, Index row,
                                            const Epilogue<T>& epilogue, Index c, T* const* out, Index count) {
     constexpr int W = width<T>;
@@ -41,19 +41,23 @@ CONVSCOPE_INLINE void depthwise_vectors_of(const T* const* in, Index taps, const
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
         unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
             T* y = out[p] + c + v * W;
-            store_some(y, finish(epilogue, sums[p][v], y, V > 1 ? W : count), V > 1 ? W : count);
+            const Vector<T> value = finish(epilogue, sums[p][v], y, V > 1 ? W : count);
+            if constexpr (V > 1)
+                put<past>(y, value);
+            else
+                store_some(y, value, count);
         });
     });
 }
 
 // A tile's channels [begin, end).
-template <class T, int P, int V>
+template <class T, int P, int V, bool past = false>
 void depthwise_tile(const T* const* in, Index taps, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, Index channels,
                     Index begin, Index end, T* const* out) {
     constexpr int W = width<T>;
     const Index row = depthwise_row<T>(channels), last = larger<Index>(0, channels - V * W);
     for (Index c = begin; c < end; c += V * W)
-        depthwise_vectors_of<T, P, V>(in, taps, packed, row, epilogue, smaller(c, last), out, smaller<Index>(channels, W));
+        depthwise_vectors_of<T, P, V, past>(in, taps, packed, row, epilogue, smaller(c, last), out, smaller<Index>(channels, W));
 }
 
 // Output pixels of a grid whose channels are kernels of their own.
@@ -65,6 +69,7 @@ public:
     Depthwise(const Grid& grid, Index images, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, const T* zeros, T* y)
         : g_(grid), w_(w), epilogue_(epilogue), table_(g_, x, zeros), y_(y) {
         const Index bytes = g_.in_pixel * Index(sizeof(T));
+        past_ = g_.out_pixel % width<T> == 0 && is_streamed(y, images * g_.out_h * g_.out_w * g_.out_pixel);
         ahead_ = images * g_.in_h * g_.in_w * bytes > 1 << 20;  // more than the second cache holds
         // Channels are done strip by strip while the rows that the taps share stay in the first cache; but what comes from
         // memory comes fastest in order.
@@ -103,7 +108,7 @@ private:
 
     template <int P> void tile(const T* const* in, Index begin, Index end, T* const* out) const {
         const Index vectors = g_.in_pixel / width<T>;
-        const auto f = vectors >= 3 ? depthwise_tile<T, P, 3> : vectors == 2 ? depthwise_tile<T, P, 2> : depthwise_tile<T, P, 1>;
+        const auto f = vectors >= 3 ? past_ ? depthwise_tile<T, P, 3, true> : depthwise_tile<T, P, 3> : vectors == 2 ? depthwise_tile<T, P, 2> : depthwise_tile<T, P, 1>;
         f(in, g_.taps, w_, epilogue_, g_.in_pixel, begin, end, out);
     }
 
@@ -112,7 +117,7 @@ private:
     const Epilogue<T>& epilogue_;
     TapTable<T> table_;
     T* y_;
-    bool ahead_;
+    bool ahead_, past_;
     Index strip_;
 };
 

@@ -44,6 +44,40 @@ template <class T> CONVSCOPE_INLINE void store(T* p, Vector<T> v) {
     *reinterpret_cast<typename VectorOf<T>::Unaligned*>(p) = v;
 }
 
+// A result larger than a processor's share of the third cache is not there any more when it is read: it is written past the
+// caches, which spares fetching what was there before. (Others see such stores after the next locked instruction, and every
+// item of a parallel loop is taken by one.)
+constexpr Index streamed_bytes = Index(4) << 20;
+
+#if defined(__x86_64__)
+constexpr bool can_stream = true;
+#else
+constexpr bool can_stream = false;
+#endif
+
+template <class T> bool is_streamed(const T* y, Index size) {
+    const bool large = size * Index(sizeof(T)) >= streamed_bytes;
+    return can_stream && large && reinterpret_cast<uintptr_t>(y) % vector_bytes == 0;
+}
+
+// Stores at a multiple of vector_bytes, `past` the caches or not.
+template <bool past, class T> CONVSCOPE_INLINE void put(T* p, Vector<T> v) {
+#if defined(__x86_64__)
+    typedef float Floats __attribute__((vector_size(vector_bytes)));
+    if constexpr (past) {
+        float* to = reinterpret_cast<float*>(p);
+#if defined(__AVX512F__)
+        return __builtin_ia32_movntps512(to, Floats(v));
+#elif defined(__AVX__)
+        return __builtin_ia32_movntps256(to, Floats(v));
+#else
+        return __builtin_ia32_movntps(to, Floats(v));
+#endif
+    }
+#endif
+    store(p, v);
+}
+
 // x in every lane. Subtracting zero changes no number and vanishes; adding zero would not (-0 + 0 is 0).
 template <class T> CONVSCOPE_INLINE Vector<T> broadcast(T x) { return x - Vector<T>{}; }
 

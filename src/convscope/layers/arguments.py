@@ -11,7 +11,17 @@ from convscope import geometry
 from convscope.errors import DtypeError, InvalidValue
 from convscope.layers.base import Array, Shape, Window
 
-__all__ = ["Padding", "as_parameter", "as_vector", "need_4d", "output_size", "pair", "paddings", "same_channels", "windows"]
+__all__ = [
+    "Padding",
+    "as_parameter",
+    "as_vector",
+    "need_4d",
+    "output_size",
+    "pair",
+    "paddings",
+    "same_channels",
+    "windows",
+]
 
 Padding = str | tuple[tuple[int, int], tuple[int, int]]
 

@@ -21,10 +21,11 @@ class Bound(partial[object]):
 
 
 def joined(calls: Iterable[Callable[[], object]]) -> list[Callable[[], object]]:
-    """Give as few calls as do the same: kernels that follow each other are called without Python between them."""
+    """Give as few calls as do the same: between kernels that follow each other there is no Python."""
     found: list[Callable[[], object]] = []
     for are_kernels, some in groupby(calls, lambda call: isinstance(call, Bound)):
-        found.extend([_core.Recorded(list(some))] if are_kernels else some)
+        run = list(some)
+        found.extend([_core.Recorded(run)] if are_kernels else run)
     return found
 
 
