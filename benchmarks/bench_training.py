@@ -24,7 +24,7 @@ import numpy as np
 import convscope as cs
 from convscope.layers import Flatten, MaxPool2d, ReLU
 from convscope.models import Builder, batch_norm, conv2d, linear
-from convscope.network import Workspace
+from convscope.network import Steps
 from convscope.training.losses import cross_entropy
 
 RATE, MOMENTUM = 0.01, 0.9
@@ -60,15 +60,14 @@ def batch_of(net: cs.Network, count: int) -> tuple[np.ndarray, np.ndarray]:
 def own_step(net: cs.Network, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
     """Give the step that `fit` takes."""
     optimizer = cs.SGD(RATE, momentum=MOMENTUM)
-    memory, workspace = optimizer.start(net.parameters), Workspace()
-    joined = net.joined(net.outputs[0])
+    memory = optimizer.start(net.parameters)
+    steps = Steps(net.joined(net.outputs[0]), net.outputs[0])
 
     def step() -> None:
-        run = joined.run(x, keep="gradients", training=True, workspace=workspace)
-        _, gradient = cross_entropy(run.output, y)
-        found = joined.backward(run, {net.outputs[0]: gradient}, inputs=False, consume=True)
-        optimizer.step(net.parameters, found.parameters, memory, RATE)
-        net.statistics.update(run.statistics)
+        scores, statistics = steps.forward(x, None)
+        _, gradient = cross_entropy(scores, y)
+        optimizer.step(net.parameters, steps.backward(gradient), memory, RATE)
+        net.statistics.update(statistics)
 
     return step
 

@@ -8,6 +8,7 @@
 #include <nanobind/stl/pair.h>
 
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "dispatch.h"
@@ -31,24 +32,28 @@ using Pads = std::pair<Pair, Pair>;
 
 template <class T> const convscope::Functions<T>& kernels() { return convscope::active_isa().functions(T{}); }
 
-// Kernels with their arrays, one after the other. While a record is open on a thread, kernels are noted there, not called.
+// Kernels with their arrays, which they keep alive, one after the other.
 typedef std::vector<std::function<void()>> Record;
-thread_local Record* open_record = nullptr;
 
-template <class Kernel> void perform(const Kernel& kernel) {
-    if (open_record) return open_record->push_back(kernel);
+// While a record is open on a thread, kernels are noted there; they are called as well unless it is for later.
+thread_local Record* open_record = nullptr;
+thread_local bool for_later = false;
+
+template <class Kernel> auto perform(const Kernel& kernel) {
+    if (open_record) open_record->push_back([kernel] { kernel(); });
+    if (open_record && for_later) return decltype(kernel())();
     nb::gil_scoped_release free;
-    kernel();
+    return kernel();
 }
 
-// Calls that are made again and again, with no Python between them. They hold the arrays.
+// The kernels that some calls make, which are made again and again with no Python between them.
 class Recorded {
 public:
-    explicit Recorded(nb::list calls) : calls_(calls) {
+    Recorded(nb::list calls, bool later) {
         struct Opened {
-            explicit Opened(Record* record) { open_record = record; }
+            Opened(Record* record, bool later) { open_record = record, for_later = later; }
             ~Opened() { open_record = nullptr; }
-        } opened(&record_);
+        } opened(&record_, later);
         for (nb::handle call : calls) call();
     }
     void run() const {
@@ -57,9 +62,10 @@ public:
     }
 
 private:
-    nb::list calls_;
     Record record_;
 };
+
+template <class Array> auto data_of(const std::optional<Array>& array) { return array ? array->data() : nullptr; }
 
 // The sizes of a convolution, from the arrays that stand for its input, weight and output.
 template <class X, class W, class Y>
@@ -89,21 +95,21 @@ template <class T> class PackedConv {
 public:
     PackedConv(In<T, Image> w, std::optional<In<T>> bias, Pair stride, Pads pads, Pair dilation, Index groups,
                int algorithm, int activation, T low, T high)
-        : shape_{}, epilogue_{nullptr, convscope::Activation(activation), low, high} {
+        : shape_{},
+          epilogue_{nullptr, convscope::Activation(activation), low, high},
+          packed_(std::make_shared<Packed>()) {
         shape_.c = Index(w.shape(1)) * groups, shape_.k = Index(w.shape(0)), shape_.groups = groups;
         shape_.kernel_y = Index(w.shape(2)), shape_.kernel_x = Index(w.shape(3));
         shape_.stride_y = stride.first, shape_.stride_x = stride.second;
         shape_.pad_y = pads.first.first, shape_.pad_x = pads.second.first;
         shape_.dilation_y = dilation.first, shape_.dilation_x = dilation.second;
         const auto method = convscope::Algorithm(algorithm);
-        memory_ = convscope::take_scratch(size_t(kernels<T>().packed_size(shape_, method)) * sizeof(T));
-        const T *weights = w.data(), *biases = bias ? bias->data() : nullptr;
-        nb::gil_scoped_release free;
-        packed_ = kernels<T>().pack(shape_, method, weights, biases, static_cast<T*>(memory_));
+        packed_->memory = convscope::take_scratch(size_t(kernels<T>().packed_size(shape_, method)) * sizeof(T));
+        perform([packed = packed_, shape = shape_, method, w, bias] {
+            packed->weights =
+                kernels<T>().pack(shape, method, w.data(), data_of(bias), static_cast<T*>(packed->memory));
+        });
     }
-    ~PackedConv() { convscope::give_back_scratch(memory_); }
-    PackedConv(const PackedConv&) = delete;
-    PackedConv& operator=(const PackedConv&) = delete;
 
     // y may be some channels of a wider image.
     void run(In<T, Image> x, std::optional<In<T, Image>> residual, nb::ndarray<T, nb::device::cpu, Image> y) const {
@@ -115,10 +121,11 @@ public:
         if (Index(x.shape(3)) != s.c || y.shape(0) != x.shape(0) || Index(y.shape(3)) != s.k ||
             (residual && (residual->size() != y.size() || pixel != s.k)))
             throw nb::value_error("shapes do not belong together");
-        convscope::Epilogue<T> epilogue = epilogue_;
-        epilogue.pixel = pixel;
-        if (residual) epilogue.residual = residual->data();
-        perform([=] { kernels<T>().conv(s, packed_, x.data(), epilogue, y.data()); });
+        perform([=, packed = packed_, settings = epilogue_] {
+            convscope::Epilogue<T> epilogue = settings;
+            epilogue.pixel = pixel, epilogue.residual = data_of(residual);
+            kernels<T>().conv(s, packed->weights, x.data(), epilogue, y.data());
+        });
     }
 
 private:
@@ -136,10 +143,17 @@ private:
         return pixel ? pixel : Index(y.shape(3));
     }
 
+    struct Packed {
+        convscope::PackedWeights<T> weights;
+        void* memory = nullptr;
+        ~Packed() {
+            if (memory) convscope::give_back_scratch(memory);
+        }
+    };
+
     ConvShape shape_;
     convscope::Epilogue<T> epilogue_;
-    convscope::PackedWeights<T> packed_;
-    void* memory_;
+    std::shared_ptr<Packed> packed_;  // shared with what was recorded
 };
 
 template <class T> void register_conv(nb::module_& m, const char* packed_name) {
@@ -178,8 +192,7 @@ template <class T> void register_pool(nb::module_& m) {
         [](In<T, Image> x, Out<T, Image> y, std::optional<Out<int32_t, Image>> indices, Pair kernel, Pair stride,
            Pads pads, Pair dilation) {
             const PoolShape shape = pool_shape(x, y, kernel, stride, pads, dilation, false);
-            int32_t* places = indices ? indices->data() : nullptr;
-            perform([=] { kernels<T>().max_pool(shape, x.data(), y.data(), places); });
+            perform([=] { kernels<T>().max_pool(shape, x.data(), y.data(), data_of(indices)); });
         },
         "x"_a.noconvert(), "y"_a.noconvert(), "indices"_a.noconvert().none(), "kernel"_a, "stride"_a, "padding"_a,
         "dilation"_a);
@@ -188,9 +201,8 @@ template <class T> void register_pool(nb::module_& m) {
         [](In<T, Image> grad, std::optional<In<T, Image>> y, In<int32_t, Image> indices, Out<T, Image> dx, Pair kernel,
            Pair stride, Pads pads, Pair dilation) {
             const PoolShape shape = pool_shape(dx, grad, kernel, stride, pads, dilation, false);
-            const T* rectified = y ? y->data() : nullptr;
-            nb::gil_scoped_release free;
-            return kernels<T>().max_pool_grad(shape, grad.data(), rectified, indices.data(), dx.data());
+            return perform(
+                [=] { return kernels<T>().max_pool_grad(shape, grad.data(), data_of(y), indices.data(), dx.data()); });
         },
         "grad"_a.noconvert(), "y"_a.noconvert().none(), "indices"_a.noconvert(), "dx"_a.noconvert(), "kernel"_a,
         "stride"_a, "padding"_a, "dilation"_a);
@@ -231,10 +243,9 @@ template <class T> void register_norm(nb::module_& m) {
         [](In<T> x, In<T> weight, In<T> bias, In<T> mean, In<T> var, Out<T> y, T eps, std::optional<In<T>> residual,
            bool rectify) {
             const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
-            const T* more = residual ? residual->data() : nullptr;
             perform([=] {
                 kernels<T>().batch_norm(pixels, channels, eps, x.data(), weight.data(), bias.data(), mean.data(),
-                                        var.data(), more, rectify, y.data());
+                                        var.data(), data_of(residual), rectify, y.data());
             });
         },
         "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert(), "mean"_a.noconvert(), "var"_a.noconvert(),
@@ -251,9 +262,8 @@ template <class T> void register_norm(nb::module_& m) {
         [](In<T> grad, In<T> x, std::optional<In<T>> y, In<T> weight, In<T> mean, In<T> var, Out<T> dx, Out<T> dweight,
            Out<T> dbias, T eps, bool training) {
             const Index channels = Index(mean.size()), pixels = Index(x.size()) / channels;
-            const T* rectified = y ? y->data() : nullptr;
             perform([=] {
-                kernels<T>().batch_norm_grad(pixels, channels, eps, training, grad.data(), x.data(), rectified,
+                kernels<T>().batch_norm_grad(pixels, channels, eps, training, grad.data(), x.data(), data_of(y),
                                              weight.data(), mean.data(), var.data(), dx.data(), dweight.data(),
                                              dbias.data());
             });
@@ -288,8 +298,7 @@ template <class T> void register_linear(nb::module_& m) {
         "linear",
         [](In<T, Matrix> x, In<T, Matrix> w, std::optional<In<T>> bias, Out<T, Matrix> y) {
             const Index rows = Index(x.shape(0)), in = Index(w.shape(1)), out = Index(w.shape(0));
-            const T* b = bias ? bias->data() : nullptr;
-            perform([=] { kernels<T>().linear(rows, in, out, x.data(), w.data(), b, y.data()); });
+            perform([=] { kernels<T>().linear(rows, in, out, x.data(), w.data(), data_of(bias), y.data()); });
         },
         "x"_a.noconvert(), "weight"_a.noconvert(), "bias"_a.noconvert().none(), "y"_a.noconvert());
     m.def(
@@ -340,9 +349,8 @@ template <class T> void register_update(nb::module_& m) {
     m.def(
         "sgd",
         [](Out<T> w, In<T> g, std::optional<Out<T>> v, T rate, T momentum, T decay, bool nesterov) {
-            T* velocity = v ? v->data() : nullptr;
             perform([=] {
-                kernels<T>().sgd(Index(w.size()), {rate, momentum, decay, nesterov}, w.data(), g.data(), velocity);
+                kernels<T>().sgd(Index(w.size()), {rate, momentum, decay, nesterov}, w.data(), g.data(), data_of(v));
             });
         },
         "weight"_a.noconvert(), "gradient"_a.noconvert(), "velocity"_a.noconvert().none(), "rate"_a, "momentum"_a,
@@ -413,7 +421,9 @@ NB_MODULE(_core, m) {
             return kernels<float>().peak(rounds);
         },
         "rounds"_a);
-    nb::class_<Recorded>(m, "Recorded").def(nb::init<nb::list>(), "calls"_a).def("__call__", &Recorded::run);
+    nb::class_<Recorded>(m, "Recorded")
+        .def(nb::init<nb::list, bool>(), "calls"_a, "later"_a)
+        .def("__call__", &Recorded::run);
     register_all<float>(m, "PackedConvFloat");
     register_all<double>(m, "PackedConvDouble");
 }

@@ -28,9 +28,12 @@ def peak(rounds: int) -> float:
     """Multiply and add in registers alone, on one thread; give the number of float32 multiply-adds."""
 
 class Recorded:
-    """Calls of kernels, noted once (nothing is computed then), and then made in order by one call."""
+    """The kernels that some calls make, with their arrays; called, it makes them again, in order.
 
-    def __init__(self, calls: list[Callable[[], object]]) -> None: ...
+    With `later` the kernels are only noted at first, and nothing is computed.
+    """
+
+    def __init__(self, calls: list[Callable[[], object]], later: bool) -> None: ...
     def __call__(self) -> None: ...
 
 class _PackedConv:

@@ -24,6 +24,7 @@ class Add(Layer):
     """
 
     kind = "Add"
+    repeatable = True
     inputs = None
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:

@@ -29,6 +29,7 @@ class AvgPool2d(Pool2d):
     """
 
     kind = "AvgPool2d"
+    repeatable = True
 
     def __init__(
         self,

@@ -92,6 +92,7 @@ class Layer:
 
     kind: ClassVar[str] = "Layer"
     inputs: ClassVar[int | None] = 1  # how many; None: two or more
+    repeatable: ClassVar[bool] = False  # in training: kernels of the core do all it does, whatever the values
 
     def __init__(self) -> None:
         self.parameters: dict[str, Array] = {}

@@ -52,6 +52,7 @@ class BatchNorm(Layer):
     """
 
     kind = "BatchNorm"
+    repeatable = True
 
     def __init__(
         self,

@@ -33,6 +33,7 @@ class Conv2d(Layer):
     """
 
     kind = "Conv2d"
+    repeatable = True
 
     def __init__(
         self,

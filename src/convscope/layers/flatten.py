@@ -24,6 +24,7 @@ class Flatten(Layer):
     """
 
     kind = "Flatten"
+    repeatable = True
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the vectors; the cache is the input's shape."""

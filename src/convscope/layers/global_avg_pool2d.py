@@ -24,6 +24,7 @@ class GlobalAvgPool2d(Layer):
     """
 
     kind = "GlobalAvgPool2d"
+    repeatable = True
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the means; the cache is the input's shape."""

@@ -22,6 +22,8 @@ __all__ = ["AddReLU", "ConvReLU", "Joined", "NormReLU", "PooledReLU", "Rectified
 class Joined(Layer):
     """A layer that does the work of another, too; the parameters and statistics are the layer's own."""
 
+    repeatable = True
+
     def __init__(self, inner: Layer) -> None:
         super().__init__()
         self.inner = inner

@@ -28,6 +28,7 @@ class Linear(Layer):
     """
 
     kind = "Linear"
+    repeatable = True
 
     def __init__(self, weight: Array, bias: Array | None = None) -> None:
         super().__init__()

@@ -36,6 +36,7 @@ class MaxPool2d(Pool2d):
     """
 
     kind = "MaxPool2d"
+    repeatable = True
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class ReLU(Layer):
     """
 
     kind = "ReLU"
+    repeatable = True
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the positive part; the cache is the output, which is positive where the input was."""

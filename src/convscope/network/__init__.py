@@ -6,6 +6,7 @@ from convscope.network.graph import Node
 from convscope.network.input import ImageInput, Prepared
 from convscope.network.network import Network
 from convscope.network.scores import scores_of
+from convscope.network.steps import Steps
 from convscope.network.summary import Summary, SummaryRow
 from convscope.network.workspace import Workspace
 
@@ -17,6 +18,7 @@ __all__ = [
     "Network",
     "Node",
     "Prepared",
+    "Steps",
     "Summary",
     "SummaryRow",
     "Workspace",

@@ -23,7 +23,17 @@ from typing import Any
 
 from convscope.errors import InvalidValue
 
-__all__ = ["Core", "bind", "core", "default_threads", "get", "get_threads", "joined", "set_threads"]
+__all__ = [
+    "Core",
+    "bind",
+    "core",
+    "default_threads",
+    "get",
+    "get_threads",
+    "joined",
+    "recorded",
+    "set_threads",
+]
 
 MOST_THREADS = 256
 
@@ -114,6 +124,19 @@ def joined(calls: list[Callable[[], object]]) -> list[Callable[[], object]]:
     """Give as few calls as do the same as calls from `bind`, one after the other."""
     native = _native()
     return calls if native is None else native.joined(calls)
+
+
+def recorded(call: Callable[[], object]) -> Callable[[], None] | None:
+    """Make a call, and give one that makes its kernels again, with the same arrays; None if the core cannot.
+
+    Whatever else the call did is not done again: the values it saw in Python, the arrays it made.
+    """
+    native = _native()
+    if native is None:
+        call()
+        return None
+    again: Callable[[], None] = native.recorded(call)
+    return again
 
 
 def core() -> Core:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 from convscope.ops.arguments import Pads, Size, check_arrays, check_ndim, check_out, place_kernel
-from convscope.ops.chooser import bind, get, joined
+from convscope.ops.chooser import bind, get, joined, recorded
 from convscope.ops.memory import Array
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "prepared_global_avg_pool2d",
     "prepared_max_pool2d",
     "prepared_relu",
+    "recorded",
 ]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from convscope.data import Augment, Batch, Loader, Source
 from convscope.errors import DivergedError
-from convscope.network import Network, Workspace
+from convscope.network import Network, Steps
 from convscope.ops import Randomness
 from convscope.training.clipping import clip_gradients
 from convscope.training.evaluation import evaluate
@@ -115,8 +115,7 @@ class Loop:
         for arrays in (net.parameters, net.statistics):
             arrays.update({name: array.copy(order="K") for name, array in arrays.items()})
         self.memory = settings.optimizer.start(net.parameters)
-        self._joined = net.joined(self._scores)
-        self._workspace = Workspace()
+        self._steps = Steps(net.joined(self._scores), self._scores)
         self._good = Weights(net)
         self._loader = Loader(
             data,
@@ -199,10 +198,7 @@ class Loop:
         place, settings = self.place, self.settings
         rate = self._rate()
         random = Randomness(settings.seed, place.epoch, batch.samples)
-        run = self._joined.run(
-            batch.x, keep="gradients", training=True, rng=random, workspace=self._workspace
-        )
-        scores = run.output
+        scores, statistics = self._steps.forward(batch.x, random)
         loss, gradient = settings.loss(scores, batch.y)
         if not math.isfinite(loss):
             place.batch, place.learning_rate = place.batch + 1, rate
@@ -211,12 +207,12 @@ class Loop:
             # Only now is it known that the weights at the end of the last epoch were good.
             self._good.take()
         correct = int((scores.reshape(len(batch.y), -1).argmax(axis=1) == batch.y).sum())
-        gradients = self._joined.backward(run, {self._scores: gradient}, inputs=False, consume=True)
+        gradients = self._steps.backward(gradient)
         if settings.clip_norm is not None:
-            clip_gradients(gradients.parameters, settings.clip_norm)
+            clip_gradients(gradients, settings.clip_norm)
         with self.interrupts.held():
-            settings.optimizer.step(self.net.parameters, gradients.parameters, self.memory, rate)
-            self.net.statistics.update(run.statistics)
+            settings.optimizer.step(self.net.parameters, gradients, self.memory, rate)
+            self.net.statistics.update(statistics)
             place.batch, place.learning_rate = place.batch + 1, rate
             place.loss, place.seen = place.loss + float(loss) * len(batch.y), place.seen + len(batch.y)
             place.right += correct

@@ -10,8 +10,8 @@ import os
 
 from convscope import _core
 from convscope.errors import InvalidValue
-from convscope.ops.native.arrays import copy_input, flatten
-from convscope.ops.native.bound import bind, joined
+from convscope.ops.native.arrays import copy_input, flatten, flatten_grad
+from convscope.ops.native.bound import bind, joined, recorded
 from convscope.ops.native.convolution import (
     conv2d,
     conv2d_grad_bias,
@@ -57,6 +57,7 @@ __all__ = [
     "copy_input",
     "fingerprint",
     "flatten",
+    "flatten_grad",
     "get_threads",
     "global_avg_pool2d",
     "global_avg_pool2d_grad",
@@ -71,6 +72,7 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_grad",
     "packed_conv2d",
+    "recorded",
     "relu",
     "relu_grad",
     "set_threads",

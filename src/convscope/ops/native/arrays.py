@@ -54,6 +54,16 @@ def flatten(x: Array, *, out: Array | None = None) -> Array:
     return copied(y, out)
 
 
+def flatten_grad(grad: Array, shape: tuple[int, ...], *, out: Array | None = None) -> Array:
+    """See `convscope.ops.flatten_grad`."""
+    if len(shape) != 4:
+        return copied(flat(grad).reshape(shape), out)
+    n, c, h, w = shape
+    dx = target(out, n, h, w, c, grad.dtype)
+    copy_input(flat(grad).reshape(shape), dx.transpose(NCHW))
+    return give(dx, out)
+
+
 def flat(x: Array) -> Array:
     """Make contiguous."""
     return x if x.flags.c_contiguous else np.ascontiguousarray(x)

@@ -25,8 +25,13 @@ def joined(calls: Iterable[Callable[[], object]]) -> list[Callable[[], object]]:
     found: list[Callable[[], object]] = []
     for are_kernels, some in groupby(calls, lambda call: isinstance(call, Bound)):
         run = list(some)
-        found.extend([_core.Recorded(run)] if are_kernels else run)
+        found.extend([_core.Recorded(run, True)] if are_kernels else run)
     return found
+
+
+def recorded(call: Callable[[], object]) -> Callable[[], None]:
+    """Make a call, and give one that makes its kernels again, with the same arrays, and does nothing else."""
+    return _core.Recorded([call], False)
 
 
 def bind(function: Callable[..., object], *args: Any, **kwargs: Any) -> Callable[[], object] | None:
