@@ -24,6 +24,7 @@ namespace convscope::CONVSCOPE_ISA {
 constexpr Index longest_sum = 256;
 constexpr Index few_channels = 16;
 constexpr Index tiles_in_group = 16;
+constexpr Index panels_of_one = 4;  // that a single pixel is multiplied with at once
 
 // f(first tap, taps, first channel, channels, whether it is the last) for each stretch of a sum.
 template <class F> CONVSCOPE_INLINE void for_stretches(Index taps, Index channels, F&& f) {
@@ -159,8 +160,12 @@ public:
             b.out = &outs[worker * pixels_most];
             b.rows = &rows[worker * copies];
             prepare(b, pixels * bundle / bundles, pixels * (bundle + 1) / bundles);
-            for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++)
-                compute(b, panel);
+            for (Index panel = panels * split / splits, end = panels * (split + 1) / splits; panel < end;) {
+                const bool several = pixels == 1 && table_taps() == 1 && panel + panels_of_one <= end &&
+                                     shape_.lanes(panel + panels_of_one - 1) == shape_.lanes_most;
+                compute(b, panel, several);
+                panel += several ? panels_of_one : 1;
+            }
         });
     }
 
@@ -211,7 +216,8 @@ private:
         }
     }
 
-    void compute(const Bundle& b, Index panel) const {
+    // Sums of a panel; or, of a single pixel, of `several` panels at once.
+    void compute(const Bundle& b, Index panel, bool several) const {
         const Index row = shape_.row(panel), vectors = shape_.vectors(panel);
         const T* weights = w_.weights + b.group * shape_.size() + shape_.offset(panel);
         const T* bias = w_.bias ? w_.bias + b.group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
@@ -224,10 +230,10 @@ private:
                 const T* const* in = b.in + b.start[i] * taps + tap * count;
                 if (taps == 1 && !gathered_ && !copied_ && panel == 0 && i + 1 < b.tiles)
                     fetch_ahead(b, i + 1, channel, channel_count);
-                find_tile<T>(count, vectors)(
-                    {in, tap_count, base + channel, channel_count, weights + (tap * channels + channel) * row,
-                     b.out + b.start[i], panel * shape_.lanes_most, shape_.lanes(panel), add ? nullptr : bias, add,
-                     last && finish_ ? &epilogue_ : nullptr});
+                const TileWork<T> work{in, tap_count, base + channel, channel_count, weights + (tap * channels + channel) * row,
+                                       b.out + b.start[i], panel * shape_.lanes_most, shape_.lanes(panel), add ? nullptr : bias, add,
+                                       last && finish_ ? &epilogue_ : nullptr};
+                several ? tile_of_one<T, panels_of_one>(work, shape_.lanes_most * shape_.rows) : find_tile<T>(count, vectors)(work);
             }
             add = true;
         });

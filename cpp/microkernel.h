@@ -67,6 +67,38 @@ template <class T> void write_lanes(const TileWork<T>& work, Index pixels, Index
     }
 }
 
+template <class T, int P, int V> CONVSCOPE_INLINE void write_sums(const TileWork<T>& work, Vector<T> (&sums)[P][V]) {
+    constexpr int W = width<T>;
+    if (work.bias)
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += load(work.bias + v * W); });
+        });
+    if (work.lanes == V * W) return write_registers<T, P, V>(work, sums);
+    T spread[P * V * W];
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(spread + (p * V + v) * W, sums[p][v]); });
+    });
+    write_lanes(work, P, V * W, spread);
+}
+
+// A single pixel by N whole panels, `panel` elements apart: those of one alone would wait for each other. The sums are those of tile.
+template <class T, int N> void tile_of_one(TileWork<T> work, Index panel) {
+    constexpr int W = width<T>, V = tile_vectors;
+    Vector<T> sums[N][1][V] = {};
+    const T *x = work.in[0] + work.first_channel, *weights = work.weights;
+    for (Index c = 0; c < work.channels; c++, weights += V * W)
+        unroll<N>([&](auto n) CONVSCOPE_LAMBDA {
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
+                multiply_add<T>(sums[n][0][v], broadcast(x[c]), load(weights + n * panel + v * W));
+            });
+        });
+    unroll<N>([&](auto n) CONVSCOPE_LAMBDA {
+        write_sums<T, 1, V>(work, sums[n]);
+        work.first_lane += V * W;
+        if (work.bias) work.bias += V * W;
+    });
+}
+
 template <class T, int P, int V> void tile(const TileWork<T>& work) {
     constexpr int W = width<T>;
     Vector<T> sums[P][V];
@@ -94,16 +126,7 @@ template <class T, int P, int V> void tile(const TileWork<T>& work) {
         for (; c < end; c++, weights += V * W) step(c, weights);
     }
 
-    if (work.bias)
-        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += load(work.bias + v * W); });
-        });
-    if (work.lanes == V * W) return write_registers<T, P, V>(work, sums);
-    T spread[P * V * W];
-    unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(spread + (p * V + v) * W, sums[p][v]); });
-    });
-    write_lanes(work, P, V * W, spread);
+    write_sums<T, P, V>(work, sums);
 }
 
 template <class T> using Tile = void (*)(const TileWork<T>&);
