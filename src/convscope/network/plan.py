@@ -25,7 +25,7 @@ from convscope.layers import Concatenate, Flatten
 from convscope.layers.base import Array, Shape
 from convscope.layers.fused import FusedConv2d
 from convscope.network.graph import Node, consumers
-from convscope.ops.prepared import copy_input, joined
+from convscope.ops.prepared import copy_input, joined, room
 
 __all__ = ["Memory", "Plan"]
 
@@ -42,7 +42,7 @@ class Memory:
         """Make room for `size` bytes; say whether the block had to be replaced."""
         if self.block.size >= size:
             return False
-        self.block = np.empty(size, np.uint8)  # NumPy asks for huge pages where that pays
+        self.block = room(size)
         return True
 
 

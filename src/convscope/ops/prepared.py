@@ -21,6 +21,7 @@ __all__ = [
     "prepared_max_pool2d",
     "prepared_relu",
     "recorded",
+    "room",
 ]
 
 
@@ -36,6 +37,18 @@ def copy_input(x: Array, out: Array) -> None:
     [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
     """
     get("copy_input")(x, out)
+
+
+def room(size: int) -> Array:
+    """Make room for `size` bytes of arrays that are kept for long.
+
+    Examples
+    --------
+    >>> room(100).nbytes
+    100
+    """
+    found: Array = get("room")(size)
+    return found
 
 
 def prepared_flatten(x: Array, out: Array) -> Callable[[], object]:

@@ -10,7 +10,7 @@ import os
 
 from convscope import _core
 from convscope.errors import InvalidValue
-from convscope.ops.native.arrays import copy_input, flatten, flatten_grad
+from convscope.ops.native.arrays import copy_input, flatten, flatten_grad, room
 from convscope.ops.native.bound import bind, joined, recorded
 from convscope.ops.native.convolution import (
     conv2d,
@@ -75,6 +75,7 @@ __all__ = [
     "recorded",
     "relu",
     "relu_grad",
+    "room",
     "set_threads",
     "sgd_step",
     "softmax_cross_entropy",

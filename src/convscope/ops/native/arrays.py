@@ -84,6 +84,11 @@ def fresh(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
     return np.empty(shape, dtype) if size < LARGE else _core.empty(size).view(dtype).reshape(shape)
 
 
+def room(size: int) -> Array:
+    """See `convscope.ops.prepared.room`; memory of the core begins with a huge page."""
+    return fresh((size,), np.dtype(np.uint8))
+
+
 def give(y: Array, out: Array | None) -> Array:
     """Give a channels-last result its NCHW shape, in `out` if there is one."""
     if out is None:

@@ -38,6 +38,7 @@ from convscope.ops.reference.dense import (
 from convscope.ops.reference.fingerprinting import fingerprint as fingerprint
 from convscope.ops.reference.joining import add, concatenate, concatenate_grad, flatten, flatten_grad
 from convscope.ops.reference.joining import copy_input as copy_input
+from convscope.ops.reference.joining import room as room
 from convscope.ops.reference.neighbourhood import (
     global_max_pool2d,
     global_max_pool2d_grad,

@@ -9,7 +9,7 @@ import numpy as np
 from convscope.ops.memory import Array, empty_result, give, silent
 from convscope.ops.reference.pointwise import relu
 
-__all__ = ["add", "concatenate", "concatenate_grad", "copy_input", "flatten", "flatten_grad"]
+__all__ = ["add", "concatenate", "concatenate_grad", "copy_input", "flatten", "flatten_grad", "room"]
 
 
 @silent
@@ -24,6 +24,11 @@ def add(*xs: Array, rectify: bool = False, out: Array | None = None) -> Array:
 def copy_input(x: Array, out: Array) -> None:
     """Copy an array of the same shape."""
     np.copyto(out, x)
+
+
+def room(size: int) -> Array:
+    """Make room for so many bytes."""
+    return np.empty(size, np.uint8)
 
 
 def concatenate(xs: tuple[Array, ...], axis: int = 1, *, out: Array | None = None) -> Array:
