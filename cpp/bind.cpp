@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "dispatch.h"
@@ -50,10 +51,12 @@ template <class Kernel> auto perform(const Kernel& kernel) {
 class Recorded {
 public:
     Recorded(nb::list calls, bool later) {
-        struct Opened {
-            Opened(Record* record, bool later) { open_record = record, for_later = later; }
-            ~Opened() { open_record = nullptr; }
-        } opened(&record_, later);
+        struct Opened {  // until the calls are made, or fail
+            Record* before = std::exchange(open_record, nullptr);
+            bool later_before = for_later;
+            ~Opened() { open_record = before, for_later = later_before; }
+        } opened;
+        open_record = &record_, for_later = later;
         for (nb::handle call : calls) call();
     }
     void run() const {

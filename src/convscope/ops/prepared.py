@@ -56,6 +56,7 @@ def prepared_flatten(x: Array, out: Array) -> Callable[[], object]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> x, y = np.arange(4.0).reshape(1, 1, 2, 2), np.empty((1, 4))
     >>> _ = prepared_flatten(x, y)()
     >>> y.tolist()
