@@ -52,7 +52,7 @@ template <class T> PackedWeights<T> pack_conv(const ConvShape& s, Algorithm algo
         const Index all[9] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
         pack_winograd<T>(algorithm, {w, s.k, s.c, 9, false, all, 9}, to);
     } else if (is_depthwise(s)) {
-        turn_depthwise(s, nullptr, taps, w, to);
+        finite = turn_depthwise(s, nullptr, taps, w, to);
     } else if (is_planar<T>(s)) {
         for (Index t = 0; t < taps * channels; t++)
             for (Index i = 0; i < k; i++) to[t * k + i] = w[i * taps * channels + t];

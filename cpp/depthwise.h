@@ -2,132 +2,192 @@
 //
 //     weights turned to [tap][channel]       w:  c0 c1 c2 ...  under tap 0
 //                                                c0 c1 c2 ...  under tap 1
-//     a tile: P neighbouring pixels, V vectors of channels at a time (a pointer is read once for all V)
 //
-// The table of pointers is that of taps.h. The last vectors begin at channels - V * width and so
-// do some channels a second time, to the same result.
+// Pixels side by side, or one below the other, that have the same taps inside the image are a stretch: where its first pixel
+// finds each tap is written down once, the others follow at equal steps.
+//
+//     a b b b b b c
+//     d e e e e e f       3 x 3 taps, a padding of 1: rows whose pixels lack no tap, and along the edges
+//     d g g g g g f       rows and columns whose pixels lack the same ones
+//     h i i i i i j
+//
+// A tile is P pixels of a stretch, V vectors of channels. The last ones begin early enough to be whole, and so do some pixels and
+// channels a second time, to the same result.
 #pragma once
 #include "epilogue.h"
 #include "taps.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
-constexpr int depthwise_vectors = 3, depthwise_pixels = many_registers ? 8 : 4;
+constexpr int depthwise_vectors = 3;
+template <int V> constexpr int depthwise_pixels = (many_registers ? 24 : 12) / V;  // their sums fill the registers
 
 inline bool is_depthwise(const ConvShape& s) { return s.groups == s.c && s.k == s.c && s.c > 1; }
 
 // A row of packed weights is at least a vector long.
 template <class T> Index depthwise_row(Index channels) { return larger<Index>(channels, width<T>); }
 
-// out[p][c] = bias[c] + sum over t of in[t*P + p][c] * weights[t][c], for V vectors of channels or, of a single one, the first `count`.
-template <class T, int P, int V, bool past>
-CONVSCOPE_INLINE void depthwise_vectors_of(const T* const* in, Index taps, const PackedWeights<T>& packed, Index row,
-                                           const Epilogue<T>& epilogue, Index c, T* const* out, Index count) {
-    constexpr int W = width<T>;
-    Vector<T> sums[P][V];
-    unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
-        const Vector<T> bias = packed.bias ? load(packed.bias + c + v * W) : Vector<T>{};
-        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p][v] = bias; });
-    });
-    const T* weights = packed.weights + c;
-    for (Index t = 0; t < taps; t++, in += P, weights += row) {
-        Vector<T> w[V];
-        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = load(weights + v * W); });
-        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-            const T* x = in[p] + c;
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += (V > 1 ? load(x + v * W) : load_some(x, count)) * w[v]; });
-        });
-    }
-    unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-        unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
-            T* y = out[p] + c + v * W;
-            const Vector<T> value = finish(epilogue, sums[p][v], y, V > 1 ? W : count);
-            if constexpr (V > 1)
-                put<past>(y, value);
-            else
-                store_some(y, value, count);
-        });
-    });
-}
+template <class T> struct Stretch {
+    Index taps, pixels, step, out_step;  // elements from one pixel to the next
+    const T **in, **weights;             // of each tap, for the first pixel
+    T* out;
+    Index ahead;  // rows of the image below that are asked for early
+};
 
-// A tile's channels [begin, end).
-template <class T, int P, int V, bool past = false>
-void depthwise_tile(const T* const* in, Index taps, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, Index channels,
-                    Index begin, Index end, T* const* out) {
-    constexpr int W = width<T>;
-    const Index row = depthwise_row<T>(channels), last = larger<Index>(0, channels - V * W);
-    for (Index c = begin; c < end; c += V * W)
-        depthwise_vectors_of<T, P, V, past>(in, taps, packed, row, epilogue, smaller(c, last), out, smaller<Index>(channels, W));
-}
-
-// Output pixels of a grid whose channels are kernels of their own.
-template <class T> class Depthwise {
+// out[p][c] = bias[c] + sum over t of in[t][p][c] * weights[t][c]
+template <class T> class DepthwiseTiles {
 public:
-    static constexpr Index block = 64;  // pixels whose pointers are written down together
+    DepthwiseTiles(const Grid& g, const T* bias, const Epilogue<T>& epilogue)
+        : channels_(g.in_pixel),
+          row_(g.in_w * g.in_pixel),
+          bias_(bias),
+          epilogue_(epilogue) {}
 
-    // `images`: of how many the grid's are a part; `zeros`: as many as there are channels
-    Depthwise(const Grid& grid, Index images, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, const T* zeros, T* y)
-        : g_(grid), w_(w), epilogue_(epilogue), table_(g_, x, zeros), y_(y) {
-        const Index bytes = g_.in_pixel * Index(sizeof(T));
-        past_ = g_.out_pixel % width<T> == 0 && is_streamed(y, images * g_.out_h * g_.out_w * g_.out_pixel);
-        ahead_ = images * g_.in_h * g_.in_w * bytes > 1 << 20;  // more than the second cache holds
-        // Channels are done strip by strip while the rows that the taps share stay in the first cache; but what comes from
-        // memory comes fastest in order.
-        strip_ = ahead_ ? g_.in_pixel : 2 * depthwise_vectors * width<T>;
-    }
-    static Index table_size(Index taps) { return larger<Index>(1, taps) * block; }
-
-    // Computes the pixels [begin, end), at most `block`, with room for their pointers in `in`.
-    void pixels(Index begin, Index end, const T** in) const {
-        constexpr Index P = depthwise_pixels;
-        T* out[block];
-        const Index length = end - begin, whole = length / P * P;
-        Walk at(g_, begin, false), out_at(g_, begin, false);
-        for (Index p = 0; p < length; p++, out_at.next()) out[p] = y_ + out_at.out;
-        for (Index p = 0; p < length; p += p < whole ? P : 1) {
-            const Index some = p < whole ? P : 1;
-            table_.fill(at, some, some, in + p * g_.taps);
-            if (ahead_ && g_.taps > 0) fetch_rows_below(in + p * g_.taps + (g_.taps - 1) * some, some);
-        }
-        for (Index c = 0; c < g_.in_pixel; c += strip_) {
-            const Index last = smaller(g_.in_pixel, c + strip_);
-            for (Index p = 0; p < whole; p += P) tile<P>(in + p * g_.taps, c, last, out + p);
-            for (Index p = whole; p < length; p++) tile<1>(in + p * g_.taps, c, last, out + p);
+    // A stretch's channels [begin, end).
+    template <int V, bool past> void run(const Stretch<T>& s, Index begin, Index end) const {
+        constexpr int P = depthwise_pixels<V>;
+        for (Index p = 0; p < s.pixels;) {
+            const bool single = s.pixels < P || s.pixels - p == 1;
+            const Index first = single ? p : smaller(p, s.pixels - P), count = single ? 1 : P;
+            if (s.ahead && s.taps > 0) fetch_rows_below(s.in[s.taps - 1] + first * s.step, count * s.step, s.ahead);
+            for (Index c = begin; c < end; c += V * width<T>) {
+                const Index from = smaller(c, larger<Index>(0, channels_ - V * width<T>));
+                single ? tile<1, V, past>(s, first, from) : tile<P, V, past>(s, first, from);
+            }
+            p = first + count;
         }
     }
 
 private:
-    // Asks for what the next row of output pixels will be the first to read; `last` is what some pixels read under the last tap.
-    void fetch_rows_below(const T* const* last, Index count) const {
-        for (Index p = 0; p < count; p++)
-            for (Index r = 1; last[p] != table_.zeros() && r <= g_.stride_y; r++) {
-                const char* from = reinterpret_cast<const char*>(last[p] + r * g_.in_w * g_.in_pixel);
-                for (Index b = 0; b < g_.stride_x * g_.in_pixel * Index(sizeof(T)); b += 64) __builtin_prefetch(from + b, 0, 3);
-            }
+    template <int P, int V, bool past> CONVSCOPE_INLINE void tile(const Stretch<T>& s, Index first, Index c) const {
+        constexpr int W = width<T>;
+        const Index count = smaller<Index>(channels_, W);  // of a single vector
+        Vector<T> sums[P][V];
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
+            const Vector<T> bias = bias_ ? load(bias_ + c + v * W) : Vector<T>{};
+            unroll<P>([&](auto p) CONVSCOPE_LAMBDA { sums[p][v] = bias; });
+        });
+        const Index step = s.step, out_step = s.out_step;
+        for (Index t = 0; t < s.taps; t++) {
+            const T *x = s.in[t] + first * step + c, *weights = s.weights[t] + c;
+            Vector<T> w[V];
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = load(weights + v * W); });
+            unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+                unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
+                    const T* at = x + p * step + v * W;
+                    sums[p][v] += (V > 1 ? load(at) : load_some(at, count)) * w[v];
+                });
+            });
+        }
+        T* out = s.out + first * out_step + c;
+        const auto each = [&](auto f) CONVSCOPE_LAMBDA {
+            unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+                unroll<V>([&](auto v) CONVSCOPE_LAMBDA { f(sums[p][v], out + p * out_step + v * W); });
+            });
+        };
+        if constexpr (V > 1) {
+            finish_each(epilogue_, each);
+            each([](Vector<T> sum, T* y) CONVSCOPE_LAMBDA { put<past>(y, sum); });
+        } else {
+            each([&](Vector<T> sum, T* y) CONVSCOPE_LAMBDA { store_some(y, finish(epilogue_, sum, y, count), count); });
+        }
     }
 
-    template <int P> void tile(const T* const* in, Index begin, Index end, T* const* out) const {
+    // Asks for what the next row of output pixels will be the first to read.
+    void fetch_rows_below(const T* from, Index count, Index rows) const {
+        for (Index r = 1; r <= rows; r++)
+            for (Index i = 0; i < count; i += 64 / Index(sizeof(T))) __builtin_prefetch(from + r * row_ + i, 0, 3);
+    }
+
+    const Index channels_, row_;
+    const T* bias_;
+    const Epilogue<T>& epilogue_;
+};
+
+// Output pixels of a grid whose channels are kernels of their own.
+template <class T> class Depthwise {
+public:
+    // `images`: of how many the grid's are a part; `zeros`: as many as there are channels
+    Depthwise(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, const T* zeros, T* y)
+        : g_(grid), inside_(grid), w_(w), x_(x), zeros_(zeros), y_(y), large_(g_.n * g_.in_h * g_.in_w * g_.in_pixel * Index(sizeof(T)) > 1 << 20), tiles_(g_, w.bias, epilogue) {
+        const bool past = g_.out_pixel % width<T> == 0 && is_streamed(y, g_.n * g_.out_h * g_.out_w * g_.out_pixel);
         const Index vectors = g_.in_pixel / width<T>;
-        const auto f = vectors >= 3 ? past_ ? depthwise_tile<T, P, 3, true> : depthwise_tile<T, P, 3> : vectors == 2 ? depthwise_tile<T, P, 2> : depthwise_tile<T, P, 1>;
-        f(in, g_.taps, w_, epilogue_, g_.in_pixel, begin, end, out);
+        run_ = vectors < 2                   ? &Tiles::template run<1, false>
+               : vectors == 2 || vectors == 4 ? past ? &Tiles::template run<2, true> : &Tiles::template run<2, false>
+               : past                         ? &Tiles::template run<3, true>
+                                              : &Tiles::template run<3, false>;
+        // Channels are done strip by strip while the rows that the taps share stay in the first cache; but what comes from
+        // memory comes fastest in order.
+        strip_ = large_ ? g_.in_pixel : 4 * depthwise_vectors * width<T>;
+        stretches_ = w.finite ? smaller(g_.w, larger<Index>(0, inside_.first.x) + larger<Index>(0, g_.w - inside_.end.x) + 1) : g_.w;
+        pointers_ = 2 * larger<Index>(1, g_.taps);
+    }
+
+    // Scratch memory for the stretches of `rows` rows.
+    Index room(Index rows) const { return rows * stretches_ * (pointers_ * Index(sizeof(void*)) + Index(sizeof(Stretch<T>))); }
+    // As many rows as are worth doing together.
+    Index rows_at_once() const { return larger<Index>(1, smaller<Index>(16, (1 << 16) / larger<Index>(1, room(1)))); }
+
+    // Computes the rows [begin, end) of image n.
+    void rows(Index n, Index begin, Index end, char* memory) const {
+        Stretch<T>* stretches = reinterpret_cast<Stretch<T>*>(memory);
+        const T** pointers = reinterpret_cast<const T**>(stretches + (end - begin) * stretches_);
+        Index count = 0, height, width;
+        for (Index i = begin; i < end; i += height) {
+            height = inside_.row(i) && w_.finite ? smaller(end, inside_.end.y) - i : 1;
+            for (Index j = 0; j < g_.w; j += width) {
+                width = inside_.column(j) && (inside_.row(i) || w_.finite) ? smaller(g_.w, inside_.end.x) - j : 1;
+                const bool across = width > 1;
+                for (Index r = 0; r < (across ? height : 1); r++, pointers += pointers_)
+                    stretches[count++] = stretch(n, i + r, j, across, across ? width : height, pointers);
+            }
+        }
+        for (Index c = 0; c < g_.in_pixel; c += strip_)
+            for (Index s = 0; s < count; s++) (tiles_.*run_)(stretches[s], c, smaller(g_.in_pixel, c + strip_));
+    }
+
+private:
+    using Tiles = DepthwiseTiles<T>;
+
+    // Pixels from (i, j) on, side by side or one below the other. Taps in the padding are dropped if that is right: zero times
+    // infinity is not a number.
+    Stretch<T> stretch(Index n, Index i, Index j, bool across, Index pixels, const T** pointers) const {
+        const Index out = ((n * g_.out_h + i * g_.out_step_y + g_.out_y) * g_.out_w + j * g_.out_step_x + g_.out_x) * g_.out_pixel;
+        Stretch<T> s{0, pixels, (across ? g_.stride_x : g_.stride_y * g_.in_w) * g_.in_pixel,
+                     (across ? g_.out_step_x : g_.out_step_y * g_.out_w) * g_.out_pixel, pointers, pointers + pointers_ / 2, y_ + out, large_ && across ? g_.stride_y : 0};
+        for (Index t = 0; t < g_.taps; t++) {
+            const Index y = i * g_.stride_y + g_.tap[t].y, x = j * g_.stride_x + g_.tap[t].x;
+            const bool found = y >= 0 && y < g_.in_h && x >= 0 && x < g_.in_w;
+            if (!found && w_.finite) continue;
+            s.in[s.taps] = found ? x_ + ((n * g_.in_h + y) * g_.in_w + x) * g_.in_pixel : zeros_;
+            s.weights[s.taps++] = w_.weights + t * depthwise_row<T>(g_.in_pixel);
+        }
+        return s;
     }
 
     const Grid g_;
+    const Inside inside_;
     const PackedWeights<T> w_;
-    const Epilogue<T>& epilogue_;
-    TapTable<T> table_;
+    const T *x_, *zeros_;
     T* y_;
-    bool ahead_, past_;
-    Index strip_;
+    const bool large_;  // more than the second cache holds
+    const Tiles tiles_;
+    void (Tiles::*run_)(const Stretch<T>&, Index, Index) const;
+    Index strip_, stretches_, pointers_;  // stretches of a row at most, pointers of a stretch
 };
 
-// turned[i][c] = w[c][wanted[i]]; `wanted` null: all taps
-template <class T> void turn_depthwise(const ConvShape& s, const Index* wanted, Index taps, const T* w, T* turned) {
+// turned[i][c] = w[c][wanted[i]], `wanted` null: all taps; whether all are finite.
+template <class T> bool turn_depthwise(const ConvShape& s, const Index* wanted, Index taps, const T* w, T* turned) {
     const Index count = s.kernel_y * s.kernel_x, row = depthwise_row<T>(s.c);
+    bool finite = true;
     for (Index i = 0; i < taps; i++) {
-        for (Index c = 0; c < s.c; c++) turned[i * row + c] = w[c * count + (wanted ? wanted[i] : i)];
+        for (Index c = 0; c < s.c; c++) {
+            const T value = turned[i * row + c] = w[c * count + (wanted ? wanted[i] : i)];
+            finite &= value - value == 0;
+        }
         for (Index c = s.c; c < row; c++) turned[i * row + c] = T(0);
     }
+    return finite;
 }
 
 // The grid of a depthwise convolution: one group as far as the tables go.
@@ -139,57 +199,47 @@ inline Grid depthwise_grid(const ConvShape& s, const Tap* taps, Index out_pixel)
 
 template <class T>
 void depthwise(const ConvShape& s, const T* x, const PackedWeights<T>& packed, const Epilogue<T>& epilogue, T* y) {
-    const Index count = s.kernel_y * s.kernel_x, block = Depthwise<T>::block, table = Depthwise<T>::table_size(count);
-    Scratch<Tap> taps(count);
+    Scratch<Tap> taps(s.kernel_y * s.kernel_x);
     forward_taps(s, taps.data());
     const Zeros<T> zeros(s.c);
-    const Depthwise<T> work(depthwise_grid(s, taps.data(), epilogue.pixel), s.n, x, packed, epilogue, zeros.data(), y);
-    const Index pixels = s.n * s.oh * s.ow, blocks = ceil_div(pixels, block);
-    const int team = team_size(blocks, double(pixels) * count * depthwise_row<T>(s.c) / width<T>);
-    Scratch<const T*> tables(team * table);
-    parallel(blocks, team, [&](Index item, int worker) {
-        work.pixels(pixels * item / blocks, pixels * (item + 1) / blocks, &tables[worker * table]);
+    const Depthwise<T> work(depthwise_grid(s, taps.data(), epilogue.pixel), x, packed, epilogue, zeros.data(), y);
+    const Index rows = smaller(work.rows_at_once(), get_threads() == 1 ? s.oh : ceil_div(s.n * s.oh, 2 * get_threads())), bands = ceil_div(s.oh, rows);
+    const int team = team_size(s.n * bands, double(s.n) * s.oh * s.ow * s.kernel_y * s.kernel_x * depthwise_row<T>(s.c) / width<T>);
+    Scratch<char> memory(team * work.room(rows));
+    parallel(s.n * bands, team, [&](Index item, int worker) {
+        const Index begin = item % bands * rows;
+        work.rows(item / bands, begin, smaller(s.oh, begin + rows), &memory[worker * work.room(rows)]);
     });
 }
 
 // Phase by phase of the stride, as in conv_grad_input.h; some rows of dx at a time, since every phase reads all of the gradient.
 template <class T> void depthwise_grad_input(const ConvShape& s, const T* grad, const T* w, T* dx) {
-    const Index count = s.kernel_y * s.kernel_x, table = Depthwise<T>::table_size(count), row = depthwise_row<T>(s.c);
-    const Index rows = larger<Index>(1, (1 << 17) / larger<Index>(1, s.ow * s.c * Index(sizeof(T)))),  // of a phase
-                bands = ceil_div(ceil_div(s.h, s.stride_y), rows), items = s.n * bands;
-    const int team = team_size(items, double(s.n) * s.h * s.w * count / (s.stride_y * s.stride_x) * row / width<T>);
+    const Index count = s.kernel_y * s.kernel_x, row = depthwise_row<T>(s.c), phases = s.stride_y * s.stride_x;
     const Zeros<T> zeros(s.c);
     const Epilogue<T> nothing{};
     Scratch<Tap> taps(count);
     Scratch<Index> wanted(count);
     Scratch<T> turned(count * row);  // each tap belongs to one phase
-    Scratch<const T*> tables(team * table);
-    Index done = 0;
-    for (Index y = 0; y < smaller(s.stride_y, s.h); y++)
-        for (Index x = 0; x < smaller(s.stride_x, s.w); x++) {
-            const Grid phase = phase_grid(s, y, x, taps.data() + done, wanted.data());
-            turn_depthwise(s, wanted.data(), phase.taps, w, turned.data() + done * row);
-            done += phase.taps;
-        }
+    Scratch<Grid> grids(phases);
+    Scratch<PackedWeights<T>> weights(phases);
+    Index done = 0, room = 0, rows = larger<Index>(1, (1 << 17) / larger<Index>(1, s.ow * s.c * Index(sizeof(T))));
+    const auto phase = [&](Index i) { return Depthwise<T>(grids[i], grad, weights[i], nothing, zeros.data(), dx); };
+    for (Index i = 0; i < phases; i++) {
+        Grid& g = grids[i] = phase_grid(s, i / s.stride_x, i % s.stride_x, taps.data() + done, wanted.data());
+        g.channels = g.k = s.c, g.groups = 1;
+        T* to = turned.data() + done * row;
+        weights[i] = {Algorithm::direct, turn_depthwise(s, wanted.data(), g.taps, w, to), to, nullptr};
+        done += g.taps;
+        rows = smaller(rows, phase(i).rows_at_once());
+    }
+    for (Index i = 0; i < phases; i++) room = larger(room, phase(i).room(rows));
+    const Index bands = ceil_div(ceil_div(s.h, s.stride_y), rows), items = s.n * bands;
+    const int team = team_size(items, double(s.n) * s.h * s.w * count / phases * row / width<T>);
+    Scratch<char> memory(team * room);
     parallel(items, team, [&](Index item, int worker) {
-        const Index n = item / bands, band = item % bands * rows;
-        const T* weights = turned.data();
-        Scratch<Tap> band_taps(count);
-        Scratch<Index> unused(count);
-        for (Index y = 0; y < smaller(s.stride_y, s.h); y++)
-            for (Index x = 0; x < smaller(s.stride_x, s.w); x++) {
-                Grid grid = phase_grid(s, y, x, band_taps.data(), unused.data());
-                const PackedWeights<T> packed{Algorithm::direct, true, weights, nullptr};
-                weights += grid.taps * row;
-                if (band >= grid.h) continue;
-                grid.channels = grid.k = s.c, grid.groups = 1, grid.n = 1;
-                grid.h = smaller(rows, grid.h - band), grid.out_y += band * s.stride_y;
-                for (Index t = 0; t < grid.taps; t++) band_taps[t].y += band;
-                const Depthwise<T> work(grid, s.n, grad + n * s.oh * s.ow * s.c, packed, nothing, zeros.data(),
-                                        dx + n * s.h * s.w * s.c);
-                for (Index p = 0; p < grid.pixels(); p += Depthwise<T>::block)
-                    work.pixels(p, smaller(grid.pixels(), p + Depthwise<T>::block), &tables[worker * table]);
-            }
+        const Index begin = item % bands * rows;
+        for (Index i = 0; i < phases; i++)
+            if (begin < grids[i].h) phase(i).rows(item / bands, begin, smaller(grids[i].h, begin + rows), &memory[worker * room]);
     });
 }
 

@@ -29,4 +29,11 @@ template <class T> CONVSCOPE_INLINE Vector<T> finish(const Epilogue<T>& e, Vecto
     return activate(e, v);
 }
 
+// The same for all sums of a tile, one thing after the other; each(f) calls f(sum, where it will be stored) for every whole vector.
+template <class T, class Each> CONVSCOPE_INLINE void finish_each(const Epilogue<T>& e, const Each& each) {
+    if (e.residual) each([&](Vector<T>& sum, const T* y) CONVSCOPE_LAMBDA { sum += load(e.residual + (y - e.y)); });
+    if (e.activation == Activation::clip) each([&](Vector<T>& sum, const T*) CONVSCOPE_LAMBDA { sum = clip(e, sum); });
+    if (e.activation == Activation::leaky) each([&](Vector<T>& sum, const T*) CONVSCOPE_LAMBDA { sum = leak(e, sum); });
+}
+
 }  // namespace convscope::CONVSCOPE_ISA

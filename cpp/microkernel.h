@@ -45,11 +45,7 @@ template <class T, int P, int V> CONVSCOPE_INLINE void write_registers(const Til
         });
     };
     if (work.add) each([](Vector<T>& sum, const T* out) CONVSCOPE_LAMBDA { sum += load(out); });
-    if (const Epilogue<T>* e = work.epilogue) {
-        if (e->residual) each([&](Vector<T>& sum, const T* out) CONVSCOPE_LAMBDA { sum += load(e->residual + (out - e->y)); });
-        if (e->activation == Activation::clip) each([&](Vector<T>& sum, const T*) CONVSCOPE_LAMBDA { sum = clip(*e, sum); });
-        if (e->activation == Activation::leaky) each([&](Vector<T>& sum, const T*) CONVSCOPE_LAMBDA { sum = leak(*e, sum); });
-    }
+    if (work.epilogue) finish_each(*work.epilogue, each);
     each([](Vector<T> sum, T* out) CONVSCOPE_LAMBDA { store(out, sum); });
 }
 

@@ -101,26 +101,34 @@ private:
     }
 };
 
-// Makes tables for tiles of a grid.
-template <class T> class TapTable {
-public:
-    TapTable(const Grid& grid, const T* x, const T* zeros) : g_(grid), x_(x), zeros_(zeros) {
+// The grid pixels whose taps all lie inside the image: from `first` on, before `end`.
+struct Inside {
+    Tap first, end;
+
+    explicit Inside(const Grid& g) {
         Tap lowest{0, 0}, highest{0, 0};
-        for (Index t = 0; t < g_.taps; t++) {
-            const Tap tap = g_.tap[t];
+        for (Index t = 0; t < g.taps; t++) {
+            const Tap tap = g.tap[t];
             lowest = {smaller(lowest.y, tap.y), smaller(lowest.x, tap.x)};
             highest = {larger(highest.y, tap.y), larger(highest.x, tap.x)};
         }
-        first_ = {ceil_div(-lowest.y, g_.stride_y), ceil_div(-lowest.x, g_.stride_x)};
-        end_ = {ceil_div(larger<Index>(0, g_.in_h - highest.y), g_.stride_y),
-                ceil_div(larger<Index>(0, g_.in_w - highest.x), g_.stride_x)};
+        first = {ceil_div(-lowest.y, g.stride_y), ceil_div(-lowest.x, g.stride_x)};
+        end = {ceil_div(larger<Index>(0, g.in_h - highest.y), g.stride_y), ceil_div(larger<Index>(0, g.in_w - highest.x), g.stride_x)};
     }
+    CONVSCOPE_INLINE bool row(Index i) const { return i >= first.y && i < end.y; }
+    CONVSCOPE_INLINE bool column(Index j) const { return j >= first.x && j < end.x; }
+};
+
+// Makes tables for tiles of a grid.
+template <class T> class TapTable {
+public:
+    TapTable(const Grid& grid, const T* x, const T* zeros) : g_(grid), inside_(grid), x_(x), zeros_(zeros) {}
 
     const T* zeros() const { return zeros_; }
 
     // Whether all taps of a grid pixel lie inside the image.
     CONVSCOPE_INLINE bool inside(const Walk& at) const {
-        return at.i >= first_.y && at.i < end_.y && at.j >= first_.x && at.j < end_.x;
+        return inside_.row(at.i) && inside_.column(at.j);
     }
     const T* address(const Walk& at, Index t) const {
         const Index y = at.i * g_.stride_y + g_.tap[t].y, x = at.j * g_.stride_x + g_.tap[t].x;
@@ -147,8 +155,8 @@ public:
 
 private:
     const Grid& g_;
+    const Inside inside_;
     const T *x_, *zeros_;
-    Tap first_, end_;  // the grid pixels whose taps all lie inside the image
 };
 
 }  // namespace convscope::CONVSCOPE_ISA
