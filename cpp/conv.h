@@ -76,7 +76,7 @@ template <class T> void conv(const ConvShape& s, const PackedWeights<T>& w, cons
     }
     Scratch<Tap> taps(s.kernel_y * s.kernel_x);
     forward_taps(s, taps.data());
-    GridConv<T>(forward_grid(s, taps.data(), epilogue.pixel), x, w, epilogue, y).run();
+    convolve<T>(forward_grid(s, taps.data(), epilogue.pixel), x, w, epilogue, y);
 }
 
 }  // namespace convscope::CONVSCOPE_ISA

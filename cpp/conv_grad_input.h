@@ -44,7 +44,7 @@ void grad_input_phase(const ConvShape& s, Index phase_y, Index phase_x, const T*
     Scratch<T> packed(s.groups * shape.size());
     bool finite = true;
     for (Index g = 0; g < s.groups; g++) finite &= pack<T>(weights(g), &packed[g * shape.size()]);
-    GridConv<T>(grid, grad, {Algorithm::direct, finite, packed.data(), nullptr}, {}, dx).run();
+    convolve<T>(grid, grad, {Algorithm::direct, finite, packed.data(), nullptr}, {}, dx);
 }
 
 // Few input channels. Bands of dx rows are summed up one by one; a grad row that reaches into two bands is multiplied twice.
@@ -96,21 +96,14 @@ public:
 
 private:
     void multiply(Index n, Index i, Index j, Index count, T* products) const {
-        const T* in[most_tile_pixels];
-        T* out[most_tile_pixels];
-        for (Index p = 0; p < count; p++) {
-            in[p] = grad_ + ((n * s_.oh + i) * s_.ow + j + p) * s_.k;
-            out[p] = products + p * shape_.padded_k();
-        }
-        for (Index panel = 0; panel < shape_.count(); panel++) {
-            bool add = false;
-            for_stretches(1, s_.k, [&](Index, Index taps, Index channel, Index channels, bool) {
-                find_tile<T>(count, shape_.vectors(panel))(
-                    {in, taps, channel, channels, packed_.data() + shape_.offset(panel) + channel * shape_.row(panel),
-                     out, panel * shape_.lanes_most, shape_.row(panel), nullptr, add, nullptr});
-                add = true;
+        const T* from = grad_ + ((n * s_.oh + i) * s_.ow + j) * s_.k;
+        for (Index panel = 0; panel < shape_.count(); panel++)
+            for_stretches(1, s_.k, [&](Index, Index, Index channel, Index channels, bool) {
+                const T* weights = packed_.data() + shape_.offset(panel) + channel * shape_.row(panel);
+                multiply_rows<T>({from + channel, s_.k, channels, weights, products + panel * shape_.lanes_most, shape_.padded_k(),
+                                  {shape_.row(panel), nullptr, channel > 0, nullptr}},
+                                 count, shape_.vectors(panel));
             });
-        }
     }
 
     void add_up(const T* products, Index first, Index x, Index begin, Index end, T* sum) const {

@@ -16,30 +16,11 @@
 //
 // Where such a run reaches into the padding it is gathered: copied side by side.
 #pragma once
-#include "panels.h"
-#include "taps.h"
+#include "product.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
-constexpr Index longest_sum = 256;
 constexpr Index few_channels = 16;
-constexpr Index tiles_in_group = 16;
-constexpr Index panels_of_one = 4;  // that a single pixel is multiplied with at once
-
-// f(first tap, taps, first channel, channels, whether it is the last) for each stretch of a sum.
-template <class F> CONVSCOPE_INLINE void for_stretches(Index taps, Index channels, F&& f) {
-    if (channels <= longest_sum || taps == 0) {  // no taps: once, with nothing to add, so that every output is written
-        const Index parts = larger<Index>(1, smaller(taps, ceil_div(taps * channels, longest_sum)));
-        for (Index i = 0; i < parts; i++)
-            f(taps * i / parts, taps * (i + 1) / parts - taps * i / parts, Index(0), channels, i + 1 == parts);
-        return;
-    }
-    const Index parts = ceil_div(channels, longest_sum);
-    for (Index t = 0; t < taps; t++)
-        for (Index i = 0; i < parts; i++)
-            f(t, Index(1), channels * i / parts, channels * (i + 1) / parts - channels * i / parts,
-              t + 1 == taps && i + 1 == parts);
-}
 
 // The channels of a group under all taps, in runs of taps that are neighbours in memory.
 template <class T> class Gather {
@@ -128,8 +109,6 @@ public:
           gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel) {
         most_ = shape_.pixels();
         gathered_ = g_.channels < few_channels && g_.taps > 1;
-        // Rows that lie a multiple of 1 KB apart fight over the same few sets of the first cache.
-        copied_ = g_.taps == 1 && shape_.count() > 1 && g_.channels * sizeof(T) % 1024 == 0;
         images_last_ = g_.n >= most_ && g_.h * g_.w <= 150 && g_.taps > 1 && !gathered_;
     }
 
@@ -145,7 +124,7 @@ public:
         const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
         const Index items = bundles * splits * g_.groups;
         const int team = team_size(items, work);
-        const Index copy_row = gathered_ ? shape_.rows : copied_ ? g_.channels + width<T> : 0;
+        const Index copy_row = gathered_ ? shape_.rows : 0;
         const Index pixels_most = tiles * most_, pointers = pixels_most * table_taps();
         const Index copies = pixels_most * copy_row + Gather<T>::slack();
         Scratch<const T*> tables(team * pointers);
@@ -160,12 +139,7 @@ public:
             b.out = &outs[worker * pixels_most];
             b.rows = &rows[worker * copies];
             prepare(b, pixels * bundle / bundles, pixels * (bundle + 1) / bundles);
-            for (Index panel = panels * split / splits, end = panels * (split + 1) / splits; panel < end;) {
-                const bool several = pixels == 1 && table_taps() == 1 && panel + panels_of_one <= end &&
-                                     shape_.lanes(panel + panels_of_one - 1) == shape_.lanes_most;
-                compute(b, panel, several);
-                panel += several ? panels_of_one : 1;
-            }
+            for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) compute(b, panel);
         });
     }
 
@@ -194,7 +168,6 @@ private:
             }
             table_.fill(in, count, count, table);
             if (w_.finite && g_.taps > 1) drop_padding(table, count);
-            if (copied_) copy_rows(b, i, table, count);
         }
     }
 
@@ -207,42 +180,24 @@ private:
         }
     }
 
-    void copy_rows(const Bundle& b, Index tile, const T** table, Index count) const {
-        const Index first = b.group * g_.channels;
-        for (Index p = 0; p < count; p++) {
-            T* row = b.rows + (b.start[tile] + p) * (g_.channels + width<T>);
-            memcpy(row, table[p] + first, g_.channels * sizeof(T));
-            table[p] = row;
-        }
-    }
-
-    // Sums of a panel; or, of a single pixel, of `several` panels at once.
-    void compute(const Bundle& b, Index panel, bool several) const {
+    void compute(const Bundle& b, Index panel) const {
         const Index row = shape_.row(panel), vectors = shape_.vectors(panel);
         const T* weights = w_.weights + b.group * shape_.size() + shape_.offset(panel);
         const T* bias = w_.bias ? w_.bias + b.group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
         const Index taps = table_taps(), channels = gathered_ ? gather_.length() : g_.channels;
-        const Index base = gathered_ || copied_ ? 0 : b.group * g_.channels;
+        const Index base = gathered_ ? 0 : b.group * g_.channels;
         bool add = false;
         for_stretches(taps, channels, [&](Index tap, Index tap_count, Index channel, Index channel_count, bool last) {
             for (Index i = 0; i < b.tiles; i++) {
                 const Index count = b.start[i + 1] - b.start[i];
                 const T* const* in = b.in + b.start[i] * taps + tap * count;
-                if (taps == 1 && !gathered_ && !copied_ && panel == 0 && i + 1 < b.tiles)
-                    fetch_ahead(b, i + 1, channel, channel_count);
                 const TileWork<T> work{in, tap_count, base + channel, channel_count, weights + (tap * channels + channel) * row,
-                                       b.out + b.start[i], panel * shape_.lanes_most, shape_.lanes(panel), add ? nullptr : bias, add,
-                                       last && finish_ ? &epilogue_ : nullptr};
-                several ? tile_of_one<T, panels_of_one>(work, shape_.lanes_most * shape_.rows) : find_tile<T>(count, vectors)(work);
+                                       b.out + b.start[i], panel * shape_.lanes_most,
+                                       {shape_.lanes(panel), add ? nullptr : bias, add, last && finish_ ? &epilogue_ : nullptr}};
+                find_tile<T>(count, vectors)(work);
             }
             add = true;
         });
-    }
-
-    // Products of pixels (1x1) read each input once: ask for the next tile's early.
-    void fetch_ahead(const Bundle& b, Index tile, Index channel, Index channels) const {
-        for (Index p = b.start[tile]; p < b.start[tile + 1]; p++)
-            for (Index c = 0; c < channels; c += 64 / sizeof(T)) __builtin_prefetch(b.in[p] + channel + c, 0, 2);
     }
 
     Grid g_;
@@ -256,7 +211,12 @@ private:
     TapTable<T> table_;
     Gather<T> gather_;
     Index most_;  // pixels of a tile
-    bool gathered_, copied_, images_last_;
+    bool gathered_, images_last_;
 };
+
+// A convolution over a grid, as the product it may be.
+template <class T> void convolve(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y) {
+    Product<T>::fits(grid) ? Product<T>(grid, x, w, epilogue, y).run() : GridConv<T>(grid, x, w, epilogue, y).run();
+}
 
 }  // namespace convscope::CONVSCOPE_ISA

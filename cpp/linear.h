@@ -52,7 +52,7 @@ template <class T> void linear(Index rows, Index in, Index out, const T* x, cons
     pad_bias(bias, 1, out, shape.padded_k(), lanes);
     const Tap tap{0, 0};
     const PackedWeights<T> weights{Algorithm::direct, false, packed.data(), bias ? lanes : nullptr};
-    GridConv<T>(product_grid(rows, in, out, &tap), x, weights, {}, y).run();
+    Product<T>(product_grid(rows, in, out, &tap), x, weights, {}, y).run();
 }
 
 template <class T> void linear_grad_input(Index rows, Index in, Index out, const T* grad, const T* w, T* dx) {
@@ -61,7 +61,7 @@ template <class T> void linear_grad_input(Index rows, Index in, Index out, const
     const Index only = 0;
     pack<T>({w, out, in, 1, true, &only, 1}, packed.data());
     const Tap tap{0, 0};
-    GridConv<T>(product_grid(rows, out, in, &tap), grad, {Algorithm::direct, false, packed.data(), nullptr}, {}, dx).run();
+    Product<T>(product_grid(rows, out, in, &tap), grad, {Algorithm::direct, false, packed.data(), nullptr}, {}, dx).run();
 }
 
 template <class T> void linear_grad_weight(Index rows, Index in, Index out, const T* x, const T* grad, T* dw) {

@@ -23,80 +23,78 @@ constexpr int tile_vectors = many_registers && vector_bytes == 16 ? 3 : 2;
 template <int V> constexpr int tile_pixels = !many_registers ? 12 / V : tile_vectors == 2 ? 14 : V == 3 ? 8 : 12;
 constexpr int most_tile_pixels = tile_pixels<1>;
 
+// What becomes of the sums of a panel.
+template <class T> struct PanelEnd {
+    Index lanes;                  // output channels that are written
+    const T* bias;                // a value for every lane of the panel, or null
+    bool add;                     // to what is there
+    const Epilogue<T>* epilogue;  // or null: there are more sums to come, or nothing is left to do
+};
+
 // What one call of a tile does: out[p][k] (+)= bias[k] + sum over taps t, channels c of in[t*P + p][c] * weights[t][c][k]
 template <class T> struct TileWork {
     const T* const* in;  // in[t*P + p]; in[t*P] null: tap t lies in the padding for the whole tile
     Index taps;
     Index first_channel, channels;
     const T* weights;
-    T* const* out;            // out[p]
-    Index first_lane, lanes;  // the output channels written: out[p][first_lane ... first_lane + lanes)
-    const T* bias;            // a value for every lane of the panel, or null
-    bool add;                 // to what is there
-    const Epilogue<T>* epilogue;  // or null: there are more sums to come, or nothing is left to do
+    T* const* out;     // out[p]
+    Index first_lane;  // written: out[p][first_lane ... first_lane + lanes)
+    PanelEnd<T> end;
 };
 
-// Whole panels: everything happens in registers, one thing for all sums after the other.
-template <class T, int P, int V> CONVSCOPE_INLINE void write_registers(const TileWork<T>& work, Vector<T> (&sums)[P][V]) {
-    auto each = [&](auto f) CONVSCOPE_LAMBDA {
+// Whole panels: everything happens in registers, one thing for all sums after the other. out(p): where those of pixel p go.
+template <class T, int P, int V, class Out>
+CONVSCOPE_INLINE void write_registers(const PanelEnd<T>& end, Vector<T> (&sums)[P][V], const Out& out) {
+    const auto each = [&](auto f) CONVSCOPE_LAMBDA {
         unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-            T* out = work.out[p] + work.first_lane;
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { f(sums[p][v], out + v * width<T>); });
+            T* to = out(p);
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { f(sums[p][v], to + v * width<T>); });
         });
     };
-    if (work.add) each([](Vector<T>& sum, const T* out) CONVSCOPE_LAMBDA { sum += load(out); });
-    if (work.epilogue) finish_each(*work.epilogue, each);
-    each([](Vector<T> sum, T* out) CONVSCOPE_LAMBDA { store(out, sum); });
+    if (end.add) each([](Vector<T>& sum, const T* to) CONVSCOPE_LAMBDA { sum += load(to); });
+    if (end.epilogue) finish_each(*end.epilogue, each);
+    each([](Vector<T> sum, T* to) CONVSCOPE_LAMBDA { store(to, sum); });
 }
 
-// The last panel, some of whose lanes are padding: sums[p][lanes of the panel] in memory first.
-template <class T> void write_lanes(const TileWork<T>& work, Index pixels, Index row, const T* sums) {
-    for (Index p = 0; p < pixels; p++, sums += row) {
-        T* out = work.out[p] + work.first_lane;
-        for (Index k = 0; k < work.lanes; k += width<T>) {
-            const Index count = smaller<Index>(width<T>, work.lanes - k);
-            Vector<T> v = load(sums + k);
-            if (work.add) v += load_some(out + k, count);
-            if (work.epilogue) v = finish(*work.epilogue, v, out + k, count);
-            store_some(out + k, v, count);
-        }
+// The last panel, some of whose lanes are padding: sums[lanes of the panel] of a pixel, in memory first.
+template <class T> void write_lanes(const PanelEnd<T>& end, const T* sums, T* out) {
+    for (Index k = 0; k < end.lanes; k += width<T>) {
+        const Index count = smaller<Index>(width<T>, end.lanes - k);
+        Vector<T> v = load(sums + k);
+        if (end.add) v += load_some(out + k, count);
+        if (end.epilogue) v = finish(*end.epilogue, v, out + k, count);
+        store_some(out + k, v, count);
     }
 }
 
-template <class T, int P, int V> CONVSCOPE_INLINE void write_sums(const TileWork<T>& work, Vector<T> (&sums)[P][V]) {
+template <class T, int P, int V, class Out>
+CONVSCOPE_INLINE void write_sums(const PanelEnd<T>& end, Vector<T> (&sums)[P][V], const Out& out) {
     constexpr int W = width<T>;
-    if (work.bias)
+    if (end.bias)
         unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += load(work.bias + v * W); });
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] += load(end.bias + v * W); });
         });
-    if (work.lanes == V * W) return write_registers<T, P, V>(work, sums);
+    if (end.lanes == V * W) return write_registers<T, P, V>(end, sums, out);
     T spread[P * V * W];
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
         unroll<V>([&](auto v) CONVSCOPE_LAMBDA { store(spread + (p * V + v) * W, sums[p][v]); });
     });
-    write_lanes(work, P, V * W, spread);
+    for (Index p = 0; p < P; p++) write_lanes(end, spread + p * V * W, out(p));
 }
 
-// A single pixel by N whole panels, `panel` elements apart: those of one alone would wait for each other. The sums are those of tile.
-template <class T, int N> void tile_of_one(TileWork<T> work, Index panel) {
-    constexpr int W = width<T>, V = tile_vectors;
-    Vector<T> sums[N][1][V] = {};
-    const T *x = work.in[0] + work.first_channel, *weights = work.weights;
-    for (Index c = 0; c < work.channels; c++, weights += V * W)
-        unroll<N>([&](auto n) CONVSCOPE_LAMBDA {
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
-                multiply_add<T>(sums[n][0][v], broadcast(x[c]), load(weights + n * panel + v * W));
-            });
-        });
-    unroll<N>([&](auto n) CONVSCOPE_LAMBDA {
-        write_sums<T, 1, V>(work, sums[n]);
-        work.first_lane += V * W;
-        if (work.bias) work.bias += V * W;
+// sums[p] += x(p)[c] * row, for one channel c under one tap
+template <class T, int P, int V, class X>
+CONVSCOPE_INLINE void multiply_row(Vector<T> (&sums)[P][V], const X& x, Index c, const T* row) {
+    Vector<T> w[V];
+    unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = load(row + v * width<T>); });
+    unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+        const Vector<T> value = broadcast(x(p)[c]);
+        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { multiply_add<T>(sums[p][v], value, w[v]); });
     });
 }
 
 template <class T, int P, int V> void tile(const TileWork<T>& work) {
-    constexpr int W = width<T>;
+    constexpr int row = V * width<T>;
     Vector<T> sums[P][V];
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
 
@@ -105,24 +103,16 @@ template <class T, int P, int V> void tile(const TileWork<T>& work) {
     const Index begin = work.first_channel, end = begin + work.channels;
     for (Index t = 0; t < work.taps; t++, in += P) {
         if (!in[0]) {
-            weights += work.channels * V * W;
+            weights += work.channels * row;
             continue;
         }
-        auto step = [&](Index c, const T* row) CONVSCOPE_LAMBDA {
-            Vector<T> w[V];
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = load(row + v * W); });
-            unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-                const Vector<T> x = broadcast(in[p][c]);
-                unroll<V>([&](auto v) CONVSCOPE_LAMBDA { multiply_add<T>(sums[p][v], x, w[v]); });
-            });
-        };
+        const auto x = [&](auto p) CONVSCOPE_LAMBDA { return in[p]; };
         Index c = begin;
-        for (; c + 4 <= end; c += 4, weights += 4 * V * W)
-            unroll<4>([&](auto i) CONVSCOPE_LAMBDA { step(c + i, weights + i * V * W); });
-        for (; c < end; c++, weights += V * W) step(c, weights);
+        for (; c + 4 <= end; c += 4, weights += 4 * row)
+            unroll<4>([&](auto i) CONVSCOPE_LAMBDA { multiply_row<T, P, V>(sums, x, c + i, weights + i * row); });
+        for (; c < end; c++, weights += row) multiply_row<T, P, V>(sums, x, c, weights);
     }
-
-    write_sums<T, P, V>(work, sums);
+    write_sums<T, P, V>(work.end, sums, [&](Index p) CONVSCOPE_LAMBDA { return work.out[p] + work.first_lane; });
 }
 
 template <class T> using Tile = void (*)(const TileWork<T>&);
@@ -142,6 +132,23 @@ template <class T> Tile<T> find_tile(Index pixels, Index vectors) {
     if (vectors == 1) return tile_table<T, 1>.tiles[pixels - 1];
     if (vectors == 2) return tile_table<T, 2>.tiles[pixels - 1];
     return tile_table<T, tile_vectors>.tiles[pixels - 1];
+}
+
+constexpr Index longest_sum = 256;
+
+// f(first tap, taps, first channel, channels, whether it is the last) for each stretch of a sum.
+template <class F> CONVSCOPE_INLINE void for_stretches(Index taps, Index channels, F&& f) {
+    if (channels <= longest_sum || taps == 0) {  // no taps: once, with nothing to add, so that every output is written
+        const Index parts = larger<Index>(1, smaller(taps, ceil_div(taps * channels, longest_sum)));
+        for (Index i = 0; i < parts; i++)
+            f(taps * i / parts, taps * (i + 1) / parts - taps * i / parts, Index(0), channels, i + 1 == parts);
+        return;
+    }
+    const Index parts = ceil_div(channels, longest_sum);
+    for (Index t = 0; t < taps; t++)
+        for (Index i = 0; i < parts; i++)
+            f(t, Index(1), channels * i / parts, channels * (i + 1) / parts - channels * i / parts,
+              t + 1 == taps && i + 1 == parts);
 }
 
 }  // namespace convscope::CONVSCOPE_ISA

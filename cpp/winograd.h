@@ -180,22 +180,12 @@ private:
 
     // The products of some channels, whose weights lie side by side for each place, are added to those of the channels before.
     void add_products(const Group& b, Index panel, Index first, Index rows, const T* weights) const {
-        const Index count = b.end - b.begin, row = shape_.row(panel), vectors = shape_.vectors(panel);
-        const Index most = shape_.pixels(), pieces = ceil_div(count, most);
+        const Index row = shape_.row(panel);
         for (Index place = 0; place < places; place++)
-            for_stretches(1, rows, [&](Index, Index taps, Index channel, Index channels, bool) {
-                for (Index i = 0; i < pieces; i++) {
-                    const Index begin = count * i / pieces, pixels = count * (i + 1) / pieces - begin;
-                    const T* in[most_tile_pixels];
-                    T* out[most_tile_pixels];
-                    for (Index p = 0; p < pixels; p++) {
-                        in[p] = b.input + place * b.input_plane + (begin + p) * row_ + first;
-                        out[p] = b.product + place * b.product_plane + (begin + p) * shape_.lanes_most;
-                    }
-                    find_tile<T>(pixels, vectors)({in, taps, channel, channels,
-                                                   weights + (place * rows + channel) * row, out, 0, row,
-                                                   nullptr, first + channel > 0, nullptr});
-                }
+            for_stretches(1, rows, [&](Index, Index, Index channel, Index channels, bool) {
+                multiply_rows<T>({b.input + place * b.input_plane + first + channel, row_, channels, weights + (place * rows + channel) * row,
+                                  b.product + place * b.product_plane, shape_.lanes_most, {row, nullptr, first + channel > 0, nullptr}},
+                                 b.end - b.begin, shape_.vectors(panel));
             });
     }
 

@@ -97,14 +97,14 @@ class TestNotANumber:
         assert np.isfinite(actual[:, :, 2:]).all()
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
-    @pytest.mark.parametrize("images", [1, 20])
-    def test_weights_over_padding(self, native, isa, value: float, images: int) -> None:
+    @pytest.mark.parametrize(("images", "groups"), [(1, 1), (20, 1), (2, 16)])
+    def test_weights_over_padding(self, native, isa, value: float, images: int, groups: int) -> None:
         """0 * inf is not a number, also where the 0 is padding; whole tiles of padding are no exception."""
         rng = np.random.default_rng(0)
         x = rng.normal(size=(images, 16, 3, 3)).astype("float32")
-        weight = rng.normal(size=(16, 16, 3, 3)).astype("float32")
-        weight[5, 2, 0, 1] = value
-        settings = {"padding": ((1, 1), (1, 1)), "algorithm": "direct"}
+        weight = rng.normal(size=(16, 16 // groups, 3, 3)).astype("float32")
+        weight[5, 0, 0, 1] = value
+        settings = {"padding": ((1, 1), (1, 1)), "algorithm": "direct", "groups": groups}
         expected = reference.conv2d(x, weight, **settings)
         np.testing.assert_array_equal(np.isnan(native.conv2d(x, weight, **settings)), np.isnan(expected))
         assert np.isnan(expected[:, 5, 0]).all()

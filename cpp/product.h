@@ -1,0 +1,166 @@
+// Products of rows with packed weights: 1x1 convolutions, dense layers, and each place of Winograd's tiles.
+//
+//            x                      panel                     y
+//     row 0  x x x x x ...        ┌────┬────┐         row 0   ┌────┬────┐
+//       step                   *  │ w0 │ w1 │  =        step  │    │    │
+//     row 1  x x x x x ...        └────┴────┘         row 1   └────┴────┘
+//      ...                        channels down        ...
+//
+// Rows lie at equal steps, so that one call goes over tile after tile and looks nothing up.
+#pragma once
+#include "panels.h"
+#include "taps.h"
+
+namespace convscope::CONVSCOPE_ISA {
+
+constexpr Index tiles_in_group = 16;
+constexpr Index panels_of_one = 4;  // that a single row is multiplied with at once
+
+template <class T> struct RowsWork {
+    const T* x;
+    Index step, channels;
+    const T* weights;
+    T* y;
+    Index y_step;
+    PanelEnd<T> end;
+};
+
+// `tiles` tiles of P rows.
+template <class T, int P, int V> void row_tiles(const RowsWork<T>& work, Index tiles) {
+    constexpr int row = V * width<T>;
+    const Index step = work.step, y_step = work.y_step, channels = work.channels;
+    const T* from = work.x;
+    T* to = work.y;
+    for (; tiles > 0; tiles--, from += P * step, to += P * y_step) {
+        Vector<T> sums[P][V];
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
+        const T *in[P], *weights = work.weights;
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { in[p] = from + p * step; });
+        const auto x = [&](auto p) CONVSCOPE_LAMBDA { return in[p]; };
+        Index c = 0;
+        for (; c + 4 <= channels; c += 4, weights += 4 * row)
+            unroll<4>([&](auto i) CONVSCOPE_LAMBDA { multiply_row<T, P, V>(sums, x, c + i, weights + i * row); });
+        for (; c < channels; c++, weights += row) multiply_row<T, P, V>(sums, x, c, weights);
+        write_sums<T, P, V>(work.end, sums, [&](Index p) CONVSCOPE_LAMBDA { return to + p * y_step; });
+    }
+}
+
+template <class T> using RowTiles = void (*)(const RowsWork<T>&, Index);
+
+// tiles[P - 1] is row_tiles<T, P, V>.
+template <class T, int V> struct RowTilesTable {
+    RowTiles<T> tiles[tile_pixels<V>];
+    constexpr RowTilesTable() : tiles() { fill<1>(); }
+    template <int P> constexpr void fill() {
+        tiles[P - 1] = row_tiles<T, P, V>;
+        if constexpr (P < tile_pixels<V>) fill<P + 1>();
+    }
+};
+template <class T, int V> constexpr RowTilesTable<T, V> row_tiles_table{};
+
+// As few tiles as there can be, of P and P - 1 rows.
+template <class T, int V> void multiply_rows(RowsWork<T> work, Index rows) {
+    const Index tiles = ceil_div(rows, Index(tile_pixels<V>)), few = rows / tiles, more = rows % tiles;
+    if (more > 0) row_tiles_table<T, V>.tiles[few](work, more);
+    work.x += more * (few + 1) * work.step, work.y += more * (few + 1) * work.y_step;
+    row_tiles_table<T, V>.tiles[few - 1](work, tiles - more);
+}
+template <class T> void multiply_rows(const RowsWork<T>& work, Index rows, Index vectors) {
+    if (vectors == 1) return multiply_rows<T, 1>(work, rows);
+    vectors == 2 ? multiply_rows<T, 2>(work, rows) : multiply_rows<T, tile_vectors>(work, rows);
+}
+
+// A single row by N whole panels, `panel` elements apart: those of one alone would wait for each other. The sums are those of a tile.
+template <class T, int N> void multiply_one_row(RowsWork<T> work, Index panel) {
+    constexpr int W = width<T>, V = tile_vectors;
+    Vector<T> sums[N][1][V] = {};
+    const T* weights = work.weights;
+    for (Index c = 0; c < work.channels; c++, weights += V * W)
+        unroll<N>([&](auto n) CONVSCOPE_LAMBDA {
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
+                multiply_add<T>(sums[n][0][v], broadcast(work.x[c]), load(weights + n * panel + v * W));
+            });
+        });
+    unroll<N>([&](auto n) CONVSCOPE_LAMBDA {
+        write_sums<T, 1, V>(work.end, sums[n], [&](Index) CONVSCOPE_LAMBDA { return work.y; });
+        work.y += V * W;
+        if (work.end.bias) work.end.bias += V * W;
+    });
+}
+
+// A grid of one tap at (0, 0) whose outputs lie side by side. An item of work is a group of tiles and some panels.
+template <class T> class Product {
+public:
+    static bool fits(const Grid& g) {
+        return g.taps == 1 && g.tap[0].y == 0 && g.tap[0].x == 0 && g.out_step_y == 1 && g.out_step_x == 1 && g.out_h == g.h &&
+               g.out_w == g.w && (g.h - 1) * g.stride_y < g.in_h && (g.w - 1) * g.stride_x < g.in_w;
+    }
+    // Weights and bias are packed for every group, one after the other.
+    Product(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y)
+        : g_(grid), shape_{grid.channels, grid.k}, x_(x), w_(w), epilogue_(epilogue), y_(y) {
+        const bool apart = g_.h != g_.in_h || g_.w != g_.in_w;
+        // Rows that lie a multiple of 1 KB apart fight over the same few sets of the first cache.
+        copied_ = apart || (shape_.count() > 1 && g_.channels * sizeof(T) % 1024 == 0);
+        finish_ = epilogue.residual || epilogue.activation != Activation::none;
+    }
+
+    void run() const {
+        const Index rows = g_.pixels(), panels = shape_.count(), most = shape_.pixels();
+        if (rows == 0 || panels == 0) return;
+        const double work = double(rows) * larger<Index>(1, shape_.rows) * shape_.padded_k() / width<T> * g_.groups;
+        const Index threads = team_size(rows, work);
+        const Index tiles = larger<Index>(1, smaller(tiles_in_group, rows / (2 * threads * most)));
+        const Index fewest = ceil_div(rows, tiles * most);
+        const Index bundles = fewest > threads ? smaller(rows, ceil_div(fewest, threads) * threads) : fewest;  // as many for each
+        // Few rows: the panels are shared out as well. Which panels go together changes no result.
+        const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
+        const Index items = bundles * splits * g_.groups, copies = copied_ ? tiles * most * copied_step() : 0;
+        const int team = team_size(items, work);
+        Scratch<T> memory(team * copies);
+        parallel(items, team, [&](Index item, int worker) {
+            const Index bundle = item / (splits * g_.groups), split = item / g_.groups % splits, group = item % g_.groups;
+            const Index begin = rows * bundle / bundles, count = rows * (bundle + 1) / bundles - begin;
+            const T* from = x_ + begin * g_.in_pixel + group * g_.channels;
+            if (copied_) from = copy_rows(begin, count, group, memory.data() + worker * copies);
+            for (Index panel = panels * split / splits, end = panels * (split + 1) / splits, done; panel < end; panel += done) {
+                const bool several = count == 1 && panel + panels_of_one <= end && shape_.lanes(panel + panels_of_one - 1) == shape_.lanes_most;
+                done = several ? panels_of_one : 1;
+                multiply(from, begin, count, group, panel, several);
+            }
+        });
+    }
+
+private:
+    Index copied_step() const { return g_.channels + width<T>; }
+
+    const T* copy_rows(Index begin, Index count, Index group, T* to) const {
+        Walk at(g_, begin, false);
+        for (Index p = 0; p < count; p++, at.next())
+            memcpy(to + p * copied_step(), x_ + at.in + group * g_.channels, g_.channels * sizeof(T));
+        return to;
+    }
+
+    // Sums of a panel; or, of a single row, of `several` panels at once.
+    void multiply(const T* from, Index begin, Index count, Index group, Index panel, bool several) const {
+        const T* weights = w_.weights + group * shape_.size() + shape_.offset(panel);
+        const T* bias = w_.bias ? w_.bias + group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
+        T* to = y_ + begin * g_.out_pixel + group * g_.k + panel * shape_.lanes_most;
+        for_stretches(1, g_.channels, [&](Index, Index, Index channel, Index channels, bool last) {
+            const PanelEnd<T> end{shape_.lanes(panel), channel ? nullptr : bias, channel > 0, last && finish_ ? &epilogue_ : nullptr};
+            const RowsWork<T> work{from + channel, copied_ ? copied_step() : g_.in_pixel, channels,
+                                   weights + channel * shape_.row(panel), to, g_.out_pixel, end};
+            several ? multiply_one_row<T, panels_of_one>(work, shape_.lanes_most * shape_.rows)
+                    : multiply_rows(work, count, shape_.vectors(panel));
+        });
+    }
+
+    const Grid g_;
+    const PanelShape<T> shape_;
+    const T* x_;
+    const PackedWeights<T> w_;
+    const Epilogue<T> epilogue_;
+    T* y_;
+    bool copied_, finish_;
+};
+
+}  // namespace convscope::CONVSCOPE_ISA
