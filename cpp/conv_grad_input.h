@@ -70,7 +70,7 @@ public:
         const Index rows = larger<Index>(16, 4 * s_.kernel_y), bands = ceil_div(s_.h, rows);
         const double work = double(s_.n) * s_.oh * s_.ow * shape_.rows * shape_.padded_k() / width<T>;
         const int team = team_size(s_.n * bands, work);
-        const Index most = shape_.pixels(), row = s_.w * s_.c, column = shape_.padded_k(),
+        const Index most = 4 * shape_.pixels(), row = s_.w * s_.c, column = shape_.padded_k(),
                     span = (s_.ow - 1) * s_.stride_x + (s_.kernel_x - 1) * s_.dilation_x + 1;
         padded_ = larger(span, s_.pad_x + s_.w);
         const Index sums = rows * padded_ * s_.c + width<T>, scratch = sums + most * column + width<T>;
