@@ -155,7 +155,7 @@ public:
           table_(g_, x, zeros_.data()),
           x_end_(x + grid.n * grid.in_h * grid.in_w * grid.in_pixel),
           gather_(g_, table_, x, x_end_) {
-        gathered_ = g_.channels < few_channels && g_.taps > 1;
+        gathered_ = has_few_channels(g_);
         turned_ = gathered_ && 2 * g_.k <= width<T>;
         if (turned_) shape_ = {g_.k, g_.taps * g_.channels};
         // About sixteen items: parts of the pixels that pay for sums of their own, then some panels each (tiles are made for every item).

@@ -7,91 +7,11 @@
 // an output is cut into stretches of about `longest_sum` products, each summed in registers and
 // then added to memory: that keeps the rounding error down and the weights of a stretch in the
 // first cache while all tiles of the group use them. Where it is cut depends on the shape alone.
-//
-// Few channels (first layers) would leave the microkernel's inner loop nearly empty. But taps that are neighbours in
-// memory, a row of the kernel, are one tap of many channels:
-//
-//     pixel p:   [tap 0: c0 c1 c2][tap 1: c0 c1 c2][tap 2: c0 c1 c2]     run 0
-//                [tap 3: c0 c1 c2][tap 4: c0 c1 c2][tap 5: c0 c1 c2]     run 1
-//
-// Where such a run reaches into the padding it is gathered: copied side by side.
 #pragma once
 #include "product.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
-constexpr Index few_channels = 16;
-
-// The channels of a group under all taps, in runs of taps that are neighbours in memory.
-template <class T> class Gather {
-public:
-    // `end` is one past the last element of x.
-    Gather(const Grid& grid, const TapTable<T>& table, const T* x, const T* end)
-        : g_(grid), table_(table), x_(x), end_(end), runs_(larger<Index>(1, grid.taps)) {
-        const bool joined = g_.channels == g_.in_pixel;
-        for (Index t = 0; t < g_.taps; t++) {
-            const Tap tap = g_.tap[t];
-            if (t > 0 && joined && tap.y == g_.tap[t - 1].y && tap.x == g_.tap[t - 1].x + 1)
-                runs_[count_ - 1].length += g_.channels;
-            else
-                runs_[count_++] = {(tap.y * g_.in_w + tap.x) * g_.in_pixel, g_.channels};
-        }
-    }
-    static Index slack() { return width<T>; }  // elements past the last row that may be written
-
-    // Runs are alike: as many rows of the kernel, or as many single taps.
-    Index runs() const { return count_; }
-    Index length() const { return g_.taps * g_.channels / count_; }
-
-    // Rows of taps*channels elements for `count` pixels.
-    void rows(Walk& at, Index count, Index group, T* to) const {
-        for (Index p = 0; p < count; p++, at.next()) to = row(at, group, to);
-    }
-
-    // in[r*count + p]: run r of pixel p, in the image or, at its edges, in rows that are copied to `copies`.
-    void point(Walk& at, Index count, Index group, T* copies, const T** in) const {
-        for (Index p = 0; p < count; p++, at.next()) {
-            if (table_.inside(at)) {
-                const T* from = x_ + at.in + group * g_.channels;
-                for (Index r = 0; r < count_; r++) in[r * count + p] = from + runs_[r].offset;
-            } else {
-                for (Index r = 0; r < count_; r++) in[r * count + p] = copies + r * length();
-                copies = row(at, group, copies);
-            }
-        }
-    }
-
-private:
-    // Taps that are neighbours in memory.
-    struct Run {
-        Index offset, length;
-    };
-
-    T* row(const Walk& at, Index group, T* to) const {
-        if (table_.inside(at)) {
-            const T* from = x_ + at.in + group * g_.channels;
-            for (Index r = 0; r < count_; r++) to = copy_run(from + runs_[r].offset, runs_[r].length, to);
-        } else {
-            for (Index t = 0; t < g_.taps; t++, to += g_.channels)
-                copy_few(to, table_.address(at, t) + group * g_.channels, g_.channels);
-        }
-        return to;
-    }
-
-    CONVSCOPE_INLINE T* copy_run(const T* from, Index length, T* to) const {
-        if (from + length + width<T> <= end_)  // whole vectors; what is too much is written over by the next run
-            for (Index i = 0; i < length; i += width<T>) store(to + i, load(from + i));
-        else
-            copy_few(to, from, length);
-        return to + length;
-    }
-
-    const Grid& g_;
-    const TapTable<T>& table_;
-    const T *x_, *end_;
-    Scratch<Run> runs_;
-    Index count_ = 0;
-};
 
 template <class T> class GridConv {
 public:
@@ -106,11 +26,10 @@ public:
           y_(y),
           zeros_(grid.in_pixel),
           table_(g_, x, zeros_.data()),
-          gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel) {
-        most_ = shape_.pixels();
-        gathered_ = g_.channels < few_channels && g_.taps > 1;
-        images_last_ = g_.n >= most_ && g_.h * g_.w <= 150 && g_.taps > 1 && !gathered_;
-    }
+          gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel),
+          most_(shape_.pixels()),
+          gathered_(has_few_channels(grid)),
+          images_last_(g_.n >= most_ && g_.h * g_.w <= 150 && g_.taps > 1 && !gathered_) {}
 
     void run() {
         const Index pixels = g_.pixels(), panels = shape_.count();
@@ -124,9 +43,8 @@ public:
         const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
         const Index items = bundles * splits * g_.groups;
         const int team = team_size(items, work);
-        const Index copy_row = gathered_ ? shape_.rows : 0;
         const Index pixels_most = tiles * most_, pointers = pixels_most * table_taps();
-        const Index copies = pixels_most * copy_row + Gather<T>::slack();
+        const Index copies = gathered_ ? pixels_most * shape_.rows + Gather<T>::slack() : 0;
         Scratch<const T*> tables(team * pointers);
         Scratch<T*> outs(team * pixels_most);
         Scratch<T> rows(team * copies);
@@ -137,7 +55,7 @@ public:
             b.group = group;
             b.in = &tables[worker * pointers];
             b.out = &outs[worker * pixels_most];
-            b.rows = &rows[worker * copies];
+            b.rows = rows.data() + worker * copies;
             prepare(b, pixels * bundle / bundles, pixels * (bundle + 1) / bundles);
             for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) compute(b, panel);
         });
@@ -210,8 +128,8 @@ private:
     Zeros<T> zeros_;
     TapTable<T> table_;
     Gather<T> gather_;
-    Index most_;  // pixels of a tile
-    bool gathered_, images_last_;
+    const Index most_;  // pixels of a tile
+    const bool gathered_, images_last_;
 };
 
 // A convolution over a grid, as the product it may be.

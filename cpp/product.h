@@ -8,12 +8,13 @@
 //
 // Rows lie at equal steps, so that one call goes over tile after tile and looks nothing up.
 #pragma once
+#include "gather.h"
 #include "panels.h"
-#include "taps.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
 constexpr Index tiles_in_group = 16;
+constexpr Index short_rows = 64;    // worth copying side by side (gather.h)
 constexpr Index panels_of_one = 4;  // that a single row is multiplied with at once
 
 template <class T> struct RowsWork {
@@ -88,19 +89,30 @@ template <class T, int N> void multiply_one_row(RowsWork<T> work, Index panel) {
     });
 }
 
-// A grid of one tap at (0, 0) whose outputs lie side by side. An item of work is a group of tiles and some panels.
+// A grid of one tap at (0, 0), or of few channels; its outputs lie side by side. An item of work is a group of tiles and some panels.
 template <class T> class Product {
 public:
     static bool fits(const Grid& g) {
-        return g.taps == 1 && g.tap[0].y == 0 && g.tap[0].x == 0 && g.out_step_y == 1 && g.out_step_x == 1 && g.out_h == g.h &&
-               g.out_w == g.w && (g.h - 1) * g.stride_y < g.in_h && (g.w - 1) * g.stride_x < g.in_w;
+        const bool dense = g.out_step_y == 1 && g.out_step_x == 1 && g.out_h == g.h && g.out_w == g.w;
+        const bool inside = (g.h - 1) * g.stride_y < g.in_h && (g.w - 1) * g.stride_x < g.in_w;
+        return dense && (gathered(g) || (g.taps == 1 && g.tap[0].y == 0 && g.tap[0].x == 0 && inside));
     }
     // Weights and bias are packed for every group, one after the other.
     Product(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y)
-        : g_(grid), shape_{grid.channels, grid.k}, x_(x), w_(w), epilogue_(epilogue), y_(y) {
+        : g_(grid),
+          shape_{grid.taps * grid.channels, grid.k},
+          x_(x),
+          w_(w),
+          epilogue_(epilogue),
+          y_(y),
+          zeros_(grid.in_pixel),
+          table_(g_, x, zeros_.data()),
+          gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel),
+          gathered_(gathered(grid)) {
         const bool apart = g_.h != g_.in_h || g_.w != g_.in_w;
         // Rows that lie a multiple of 1 KB apart fight over the same few sets of the first cache.
-        copied_ = apart || (shape_.count() > 1 && g_.channels * sizeof(T) % 1024 == 0);
+        copied_ = gathered_ || apart || (shape_.count() > 1 && g_.channels * sizeof(T) % 1024 == 0);
+        copied_step_ = gathered_ ? shape_.rows : g_.channels + width<T>;
         finish_ = epilogue.residual || epilogue.activation != Activation::none;
     }
 
@@ -114,7 +126,7 @@ public:
         const Index bundles = fewest > threads ? smaller(rows, ceil_div(fewest, threads) * threads) : fewest;  // as many for each
         // Few rows: the panels are shared out as well. Which panels go together changes no result.
         const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
-        const Index items = bundles * splits * g_.groups, copies = copied_ ? tiles * most * copied_step() : 0;
+        const Index items = bundles * splits * g_.groups, copies = copied_ ? tiles * most * copied_step_ + width<T> : 0;
         const int team = team_size(items, work);
         Scratch<T> memory(team * copies);
         parallel(items, team, [&](Index item, int worker) {
@@ -131,12 +143,13 @@ public:
     }
 
 private:
-    Index copied_step() const { return g_.channels + width<T>; }
+    static bool gathered(const Grid& g) { return has_few_channels(g) && g.taps * g.channels <= short_rows && g.k > 2 * PanelShape<T>::lanes_most; }
 
     const T* copy_rows(Index begin, Index count, Index group, T* to) const {
         Walk at(g_, begin, false);
-        for (Index p = 0; p < count; p++, at.next())
-            memcpy(to + p * copied_step(), x_ + at.in + group * g_.channels, g_.channels * sizeof(T));
+        if (gathered_) gather_.rows(at, count, group, to);
+        for (Index p = 0; p < count && !gathered_; p++, at.next())
+            memcpy(to + p * copied_step_, x_ + at.in + group * g_.channels, g_.channels * sizeof(T));
         return to;
     }
 
@@ -145,9 +158,9 @@ private:
         const T* weights = w_.weights + group * shape_.size() + shape_.offset(panel);
         const T* bias = w_.bias ? w_.bias + group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
         T* to = y_ + begin * g_.out_pixel + group * g_.k + panel * shape_.lanes_most;
-        for_stretches(1, g_.channels, [&](Index, Index, Index channel, Index channels, bool last) {
+        for_stretches(1, shape_.rows, [&](Index, Index, Index channel, Index channels, bool last) {
             const PanelEnd<T> end{shape_.lanes(panel), channel ? nullptr : bias, channel > 0, last && finish_ ? &epilogue_ : nullptr};
-            const RowsWork<T> work{from + channel, copied_ ? copied_step() : g_.in_pixel, channels,
+            const RowsWork<T> work{from + channel, copied_ ? copied_step_ : g_.in_pixel, channels,
                                    weights + channel * shape_.row(panel), to, g_.out_pixel, end};
             several ? multiply_one_row<T, panels_of_one>(work, shape_.lanes_most * shape_.rows)
                     : multiply_rows(work, count, shape_.vectors(panel));
@@ -160,7 +173,12 @@ private:
     const PackedWeights<T> w_;
     const Epilogue<T> epilogue_;
     T* y_;
+    const Zeros<T> zeros_;
+    const TapTable<T> table_;
+    const Gather<T> gather_;
+    const bool gathered_;
     bool copied_, finish_;
+    Index copied_step_;
 };
 
 }  // namespace convscope::CONVSCOPE_ISA
