@@ -25,6 +25,7 @@
 namespace convscope::CONVSCOPE_ISA {
 
 constexpr Index usual_block = 192, pixel_block = 3 * usual_block / 2;  // pixels: usually, and at the most
+constexpr Index copied_together = 8;                                      // of one panel or tile, before the next
 
 template <class T> struct WeightSumWork {
     const T* x;        // the i-th pixel in the list at x + i * row
@@ -95,14 +96,16 @@ public:
     // Copies the channels of `pixels` rows; nothing at or past `end` is read.
     void fill(const T* const* rows, Index pixels, const T* end) {
         pixels_ = pixels;
-        for (Index p = 0; p < pixels; p++) {
-            const bool whole = rows[p] + channels_ + row_ <= end;  // what is too much is no matter
+        for (Index first = 0; first < pixels; first += copied_together)
             for_each([&](Index i, Index c, Index channels) CONVSCOPE_LAMBDA {
-                T* to = memory_ + i * spacing_ + p * row_;
-                if (!whole) return copy_few(to, rows[p] + c, channels);
-                for (Index l = 0; l < row_; l += width<T>) store(to + l, load(rows[p] + c + l));
+                for (Index p = first; p < smaller(pixels, first + copied_together); p++) {
+                    T* to = memory_ + i * spacing_ + p * row_;
+                    if (rows[p] + c + row_ > end)
+                        copy_few(to, rows[p] + c, channels);
+                    else  // what is too much is no matter
+                        for (Index l = 0; l < row_; l += width<T>) store(to + l, load(rows[p] + c + l));
+                }
             });
-        }
     }
 
     // Takes rows that lie side by side as they are.
@@ -136,11 +139,14 @@ private:
 template <class T>
 void copy_lanes(const T* from, Index stride, Index rows, const PanelShape<T>& shape, Index first, Index last, Index spacing,
                 T* to) {
-    for (Index i = 0; i < rows; i++, from += stride)
+    for (Index begin = 0; begin < rows; begin += copied_together)
         for (Index panel = first; panel < last; panel++) {
-            const Index row = shape.row(panel), lanes = shape.lanes(panel), begin = panel * shape.lanes_most;
-            T* panel_to = to + (panel - first) * spacing + i * row;
-            for (Index l = 0; l < lanes; l += width<T>) store(panel_to + l, load_some(from + begin + l, lanes - l));
+            const Index row = shape.row(panel), lanes = shape.lanes(panel);
+            for (Index i = begin; i < smaller(rows, begin + copied_together); i++) {
+                const T* lane = from + i * stride + panel * shape.lanes_most;
+                T* panel_to = to + (panel - first) * spacing + i * row;
+                for (Index l = 0; l < lanes; l += width<T>) store(panel_to + l, load_some(lane + l, lanes - l));
+            }
         }
 }
 
