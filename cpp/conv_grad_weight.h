@@ -110,6 +110,9 @@ public:
 
     // Takes rows that lie side by side as they are.
     void take(const T* rows, Index stride, Index pixels) { taken_ = rows, row_ = stride, pixels_ = pixels; }
+    Tiles(Index channels, Index most, const T* rows, Index stride, Index pixels) : Tiles(channels, most, nullptr) {
+        take(rows, stride, pixels);
+    }
 
     // sums[c][lane] (+)= sum over p of x[p][c] * lanes[pixel[p]][lane], for all channels c
     void multiply(const int* pixel, const T* lanes, Index vectors, T* sums, bool add) const {

@@ -47,27 +47,31 @@ template <class T, int M> struct TileReader {
             for (Index j = x; j < x + size; j++)
                 *in++ = i >= 0 && i < h && j >= 0 && j < w ? image + ((n * h + i) * w + j) * channels : zeros.data();
     }
-    // to[place * plane + channel] for a tile of the input
-    void input(const T* x, Index tile, T* to, Index plane) const {
+    // to[place * plane + at(channel)] for a tile of the input
+    template <class At> CONVSCOPE_INLINE void input(const T* x, Index tile, T* to, Index plane, const At& at) const {
         const T* in[N * N];
         const Index i = tile / g.across() % g.down(), j = tile % g.across();
         look(x, tile / (g.across() * g.down()), i * M - g.pad_y, j * M - g.pad_x, g.h, g.w, g.c, N, in);
-        for (Index c = 0; c < g.c; c += width<T>)
+        for (Index c = 0; c < g.c; c += width<T>) {
+            T* vector = to + at(c);
             both_axes<T, N, N>(
                 Winograd<T, M>::input,
                 [&](auto i, auto j) CONVSCOPE_LAMBDA { return load_some(in[i * N + j] + c, g.c - c); },
-                [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA { store(to + (i * N + j) * plane + c, v); });
+                [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA { store(vector + (i * N + j) * plane, v); });
+        }
     }
     // and for a tile of the output's gradient
-    void spread(const T* grad, Index tile, T* to, Index plane) const {
+    template <class At> CONVSCOPE_INLINE void spread(const T* grad, Index tile, T* to, Index plane, const At& at) const {
         const T* in[M * M];
         const Index i = tile / g.across() % g.down(), j = tile % g.across();
         look(grad, tile / (g.across() * g.down()), i * M, j * M, g.oh, g.ow, g.k, M, in);
-        for (Index k = 0; k < g.k; k += width<T>)
+        for (Index k = 0; k < g.k; k += width<T>) {
+            T* vector = to + at(k);
             both_axes<T, M, N>(
                 Winograd<T, M>::spread,
                 [&](auto i, auto j) CONVSCOPE_LAMBDA { return load_some(in[i * M + j] + k, g.k - k); },
-                [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA { store(to + (i * N + j) * plane + k, v); });
+                [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA { store(vector + (i * N + j) * plane, v); });
+        }
     }
 };
 
@@ -143,7 +147,8 @@ public:
             Group b{tiles * group / groups, tiles * (group + 1) / groups, &scratch[worker * memory], inputs, nullptr,
                     products, nullptr};
             b.product = b.input + places * inputs, b.weights = b.product + places * products;
-            for (Index t = b.begin; t < b.end; t++) reader_.input(x_, t, b.input + (t - b.begin) * row_, inputs);
+            for (Index t = b.begin; t < b.end; t++) 
+                reader_.input(x_, t, b.input + (t - b.begin) * row_, inputs, [](Index c) CONVSCOPE_LAMBDA { return c; });
             for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) {
                 multiply(b, panel);
                 for (Index t = b.begin; t < b.end; t++) write(b, t, panel);
@@ -198,13 +203,26 @@ private:
         for (Index l = 0; l < shape_.lanes(panel); l += width<T>) {
             const Index count = shape_.lanes(panel) - l;
             const Vector<T> bias = w_.bias ? load(w_.bias + first + l) : Vector<T>{};
+            Vector<T> sums[M][M];
             both_axes<T, N, M>(
                 Winograd<T, M>::output,
                 [&](auto i, auto j) CONVSCOPE_LAMBDA { return load(from + (i * N + j) * b.product_plane + l); },
-                [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA {
-                    T* out = to + (i * g_.ow + j) * pixel_ + l;
-                    if (i < rows && j < columns) store_some(out, finish(epilogue_, v + bias, out, count), count);
+                [&](auto i, auto j, Vector<T> v) CONVSCOPE_LAMBDA { sums[i][j] = v + bias; });
+            const auto each = [&](auto f) CONVSCOPE_LAMBDA {
+                unroll<M>([&](auto i) CONVSCOPE_LAMBDA {
+                    unroll<M>([&](auto j) CONVSCOPE_LAMBDA { f(sums[i][j], to + (i * g_.ow + j) * pixel_ + l); });
                 });
+            };
+            if (rows == M && columns == M && count >= width<T>) {
+                finish_each(epilogue_, each);
+                each([](Vector<T> v, T* out) CONVSCOPE_LAMBDA { store(out, v); });
+                continue;
+            }
+            for (Index i = 0; i < rows; i++)
+                for (Index j = 0; j < columns; j++) {
+                    T* out = to + (i * g_.ow + j) * pixel_ + l;
+                    store_some(out, finish(epilogue_, sums[i][j], out, count), count);
+                }
         }
     }
 

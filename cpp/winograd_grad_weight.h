@@ -1,10 +1,10 @@
 // The weight gradient of 3x3 convolutions of stride 1 by Winograd's algorithm, backwards: with the transforms of
 // winograd_transform.h, dw = G'[sum over tiles of (B' x) * (A grad)].
 //
-//     x    ──► V[36][tile][channel] ┐
-//     grad ──► Z[36][tile][k]       ┴──► U[panel][36][channel][lane] += V' Z ──► dw
+//     x    ──► V[36][block][tile][channels of a block] ┐
+//     grad ──► Z[36][panel][tile][lanes of a panel]    ┴──► U[panel][36][channel][lane] += V' Z ──► dw
 //
-// A group of tiles is transformed, then multiplied, place by place; then comes the next. So no sum is shared by two workers, and
+// V and Z are written as the products read them: a panel of lanes and a block of channels fit into the first cache. A group of tiles is transformed, then multiplied, place by place; then comes the next. So no sum is shared by two workers, and
 // the order of all sums depends on the shape alone.
 #pragma once
 #include "conv_grad_weight.h"
@@ -12,6 +12,13 @@
 #include "winograd.h"
 
 namespace convscope::CONVSCOPE_ISA {
+
+// As few as are whole tiles of `pixels` channels as well as whole vectors.
+template <class T> constexpr Index channels_of_block(Index pixels) {
+    Index channels = pixels;
+    while (channels % width<T> != 0) channels += pixels;
+    return channels;
+}
 
 template <class T, int M> class WinogradGradWeight {
 public:
@@ -23,10 +30,10 @@ public:
           reader_(g_),
           groups_(larger<Index>(1, ceil_div(grid.count(), most_tiles))),
           each_(ceil_div(grid.count(), groups_)),
-          x_row_(spaced_row<T>(grid.c)),
-          grad_row_(spaced_row<T>(grid.k)),
-          x_plane_(each_ * x_row_ + 3 * width<T>),
-          grad_plane_(each_ * grad_row_ + width<T>),
+          x_spacing_(each_ * block + 64 / Index(sizeof(T))),
+          grad_spacing_(each_ * shape_.lanes_most + 64 / Index(sizeof(T))),
+          x_plane_(ceil_div(grid.c, block) * x_spacing_ + 3 * width<T>),
+          grad_plane_(shape_.count() * grad_spacing_ + width<T>),
           memory_(places * (x_plane_ + grad_plane_)),
           sums_(shape_.size()) {}
 
@@ -45,11 +52,16 @@ public:
 private:
     static constexpr int N = M + 2, places = N * N;
     static constexpr Index most_tiles = usual_block;
+    static constexpr Index block = channels_of_block<T>(tile_pixels<tile_vectors>);
 
     void transform(Index begin, Index end) {
         parallel(end - begin, team_size(end - begin, double(end - begin) * places * (g_.c + g_.k) / width<T>), [&](Index i, int) {
-            reader_.input(x_, begin + i, &memory_[i * x_row_], x_plane_);
-            reader_.spread(grad_, begin + i, &memory_[places * x_plane_ + i * grad_row_], grad_plane_);
+            reader_.input(x_, begin + i, &memory_[i * block], x_plane_,
+                          [&](Index c) CONVSCOPE_LAMBDA { return c / block * x_spacing_ + c % block; });
+            reader_.spread(grad_, begin + i, &memory_[places * x_plane_], grad_plane_, [&](Index k) CONVSCOPE_LAMBDA {
+                const Index panel = k / shape_.lanes_most;
+                return panel * grad_spacing_ + i * shape_.row(panel) + k % shape_.lanes_most;
+            });
         });
     }
 
@@ -58,25 +70,14 @@ private:
         for (Index i = 0; i < tiles; i++) order[i] = int(i);
         const double work = double(tiles) * shape_.size() / width<T>;
         const Index panels = shape_.count(), splits = smaller<Index>(panels, ceil_div(team_size(places * panels, work), 4)),
-                    items = places * splits, lanes = most_tiles * shape_.lanes_most + 64 / Index(sizeof(T)),
-                    all_lanes = ceil_div(panels, splits) * lanes;
-        const int team = team_size(items, work);
-        const Index each = all_lanes + Tiles<T>::size(g_.c, shape_.pixels());
-        Scratch<T> scratch(team * each);
-        parallel(items, team, [&](Index item, int worker) {
-            const Index place = item / splits, first = panels * (item % splits) / splits,
-                        last = panels * (item % splits + 1) / splits;
-            T *lane = &scratch[worker * each], *tile = lane + all_lanes;
+                    items = places * splits;
+        parallel(items, team_size(items, work), [&](Index item, int) {
+            const Index place = item / splits, first = panels * (item % splits) / splits, last = panels * (item % splits + 1) / splits;
             const T *x = &memory_[place * x_plane_], *grad = &memory_[places * x_plane_ + place * grad_plane_];
-            copy_lanes(grad, grad_row_, tiles, shape_, first, last, lanes, lane);
-            const T* rows[most_tiles];
-            for (Index c = 0, some; c < g_.c; c += some) {
-                some = smaller(g_.c - c, Tiles<T>::channels_at_once);
-                for (Index i = 0; i < tiles; i++) rows[i] = x + i * x_row_ + c;
-                Tiles<T> columns(some, shape_.pixels(), tile);
-                columns.fill(rows, tiles, x + x_plane_);
+            for (Index c = 0; c < g_.c; c += block, x += x_spacing_) {
+                const Tiles<T> columns(smaller(block, g_.c - c), shape_.pixels(), x, block, tiles);
                 for (Index panel = first; panel < last; panel++)
-                    columns.multiply(order, lane + (panel - first) * lanes, shape_.vectors(panel),
+                    columns.multiply(order, grad + panel * grad_spacing_, shape_.vectors(panel),
                                      &sums_[shape_.offset(panel) + (place * g_.c + c) * shape_.row(panel)], add);
             }
         });
@@ -84,14 +85,14 @@ private:
 
     // dw[k][channel][tap], a vector of k and a block of channels at a time.
     void collect(T* dw) const {
-        constexpr Index block = 16;
-        const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>,
-                    blocks = ceil_div(g_.c, block), items = vectors * blocks;
+        constexpr Index some = 16;
+        const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>, blocks = ceil_div(g_.c, some),
+                    items = vectors * blocks;
         parallel(items, team_size(items, double(shape_.size()) / width<T>), [&](Index item, int) {
-            const Index vector = item / blocks, first = item % blocks * block, count = smaller(block, g_.c - first);
+            const Index vector = item / blocks, first = item % blocks * some, count = smaller(some, g_.c - first);
             const Index panel = vector / per_panel, row = shape_.row(panel), k = vector * width<T>;
             const T* from = &sums_[shape_.offset(panel) + first * row + vector % per_panel * width<T>];
-            Vector<T> taps[9 * block];
+            Vector<T> taps[9 * some];
             for (Index c = 0; c < count; c++)
                 both_axes<T, N, 3>(
                     Winograd<T, M>::collect,
@@ -106,7 +107,7 @@ private:
     const T *x_, *grad_;
     const PanelShape<T> shape_;
     const TileReader<T, M> reader_;
-    const Index groups_, each_, x_row_, grad_row_, x_plane_, grad_plane_;
+    const Index groups_, each_, x_spacing_, grad_spacing_, x_plane_, grad_plane_;
     Scratch<T> memory_, sums_;
 };
 
