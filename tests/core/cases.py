@@ -102,8 +102,8 @@ CASES = [
         dilation=(2, 2),
         groups=64,
     ),
-    Case("depthwise, more stride than image", 2, 20, 20, (3, 2), (3, 2), stride=(5, 4), padding=ONES, groups=20),
-    Case("depthwise, more padding than image", 1, 24, 24, (2, 1), (3, 3), padding=((4, 3), (3, 5)), groups=24),
+    Case("depthwise, large stride", 2, 20, 20, (3, 2), (3, 2), stride=(5, 4), padding=ONES, groups=20),
+    Case("depthwise, large padding", 1, 24, 24, (2, 1), (3, 3), padding=((4, 3), (3, 5)), groups=24),
     Case("depthwise, two vectors, long rows", 1, 32, 32, (9, 40), (3, 3), padding=ONES, groups=32),
     Case("depthwise with a multiplier", 1, 6, 18, (9, 8), (3, 3), groups=6),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from convscope.layers import Add, AvgPool2d, Concatenate, Dropout, Flatten, GlobalAvgPool2d, MaxPool2d, ReLU
 from convscope.models import Builder, batch_norm, conv2d, lenet5, linear, resnet18
 from convscope.network import Network, Workspace
+from convscope.network.workspace import ARENA
 
 
 def mixed() -> Network:
@@ -112,8 +114,38 @@ def test_blocks_are_shared_by_those_who_never_live_together() -> None:
     for name in "123456789":  # a chain: the input and the output of one node at a time
         y = workspace.lend(name, "output", (1000,), np.dtype("f4"))
         x = y
-    assert workspace.nbytes == 8000
+    assert workspace.nbytes == 2 * 4032  # in whole cache lines
     assert x is y
+
+
+def test_neighbours_that_were_dropped_make_room_for_something_larger() -> None:
+    workspace = Workspace()
+    kind = np.dtype("f4")
+    bottom = workspace.lend("bottom", "output", (1600,), kind)
+    small = [workspace.lend(str(i), "output", (160,), kind) for i in range(10)]
+    top = workspace.lend("top", "output", (16,), kind)
+    held = workspace.nbytes
+    kept = small[4]
+    del small
+    left = workspace.lend("left", "output", (640,), kind)  # four of them
+    right = workspace.lend("right", "output", (800,), kind)  # and five
+    assert workspace.nbytes == held
+    arrays = sorted([bottom, left, kept, right, top], key=lambda array: array.ctypes.data)
+    assert [array.size for array in arrays] == [1600, 640, 160, 800, 16]
+    for before, after in itertools.pairwise(arrays):
+        assert before.ctypes.data + before.nbytes <= after.ctypes.data
+
+
+def test_what_is_larger_than_an_arena_gets_one_of_its_own() -> None:
+    workspace = Workspace()
+    small = workspace.lend("small", "output", (1000,), np.dtype("f4"))
+    large = workspace.lend("large", "output", (2 * ARENA,), np.dtype("u1"))  # never written to
+    other = workspace.lend("other", "output", (1000,), np.dtype("f4"))
+    assert large.nbytes == 2 * ARENA
+    assert other.ctypes.data - small.ctypes.data == 4032
+    again = large.ctypes.data
+    del large
+    assert workspace.lend("next", "output", (2 * ARENA,), np.dtype("u1")).ctypes.data == again
 
 
 def pooled() -> Network:
