@@ -42,7 +42,8 @@ template <class T> void pad_bias(const T* bias, Index groups, Index k, Index pad
         for (Index i = 0; i < padded; i++) to[g * padded + i] = bias && i < k ? bias[g * k + i] : T(0);
 }
 
-template <class T> PackedWeights<T> pack_conv(const ConvShape& s, Algorithm algorithm, const T* w, const T* bias, T* to) {
+template <class T>
+PackedWeights<T> pack_conv(const ConvShape& s, Algorithm algorithm, const T* w, const T* bias, T* to) {
     const Index taps = s.kernel_y * s.kernel_x, channels = s.c / s.groups, k = s.k / s.groups;
     T* lanes = to + weight_size<T>(s, algorithm);
     const Index parts = is_depthwise(s) ? 1 : s.groups;

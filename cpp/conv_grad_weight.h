@@ -25,10 +25,10 @@
 namespace convscope::CONVSCOPE_ISA {
 
 constexpr Index usual_block = 192, pixel_block = 3 * usual_block / 2;  // pixels: usually, and at the most
-constexpr Index copied_together = 8;                                      // of one panel or tile, before the next
+constexpr Index copied_together = 8;                                   // of one panel or tile, before the next
 
 template <class T> struct WeightSumWork {
-    const T* x;        // the i-th pixel in the list at x + i * row
+    const T* x;  // the i-th pixel in the list at x + i * row
     Index row;
     const int* pixel;  // and which row of lanes it goes with
     Index pixels;
@@ -91,7 +91,11 @@ public:
     }
 
     Tiles(Index channels, Index most, T* memory)
-        : channels_(channels), count_(ceil_div(channels, most)), row_(row(most)), spacing_(spacing(most)), memory_(memory) {}
+        : channels_(channels),
+          count_(ceil_div(channels, most)),
+          row_(row(most)),
+          spacing_(spacing(most)),
+          memory_(memory) {}
 
     // Copies the channels of `pixels` rows; nothing at or past `end` is read.
     void fill(const T* const* rows, Index pixels, const T* end) {
@@ -117,8 +121,8 @@ public:
     // sums[c][lane] (+)= sum over p of x[p][c] * lanes[pixel[p]][lane], for all channels c
     void multiply(const int* pixel, const T* lanes, Index vectors, T* sums, bool add) const {
         for_each([&](Index i, Index c, Index channels) {
-            find_weight_sums<T>(channels, vectors)(
-                {taken_ ? taken_ + c : memory_ + i * spacing_, row_, pixel, pixels_, lanes, sums + c * vectors * width<T>, add});
+            find_weight_sums<T>(channels, vectors)({taken_ ? taken_ + c : memory_ + i * spacing_, row_, pixel, pixels_,
+                                                    lanes, sums + c * vectors * width<T>, add});
         });
     }
 
@@ -140,8 +144,8 @@ private:
 
 // Panels of `lanes` elements each, from rows `stride` apart: panel after panel, `spacing` apart, rows side by side in whole vectors.
 template <class T>
-void copy_lanes(const T* from, Index stride, Index rows, const PanelShape<T>& shape, Index first, Index last, Index spacing,
-                T* to) {
+void copy_lanes(const T* from, Index stride, Index rows, const PanelShape<T>& shape, Index first, Index last,
+                Index spacing, T* to) {
     for (Index begin = 0; begin < rows; begin += copied_together)
         for (Index panel = first; panel < last; panel++) {
             const Index row = shape.row(panel), lanes = shape.lanes(panel);
@@ -249,11 +253,13 @@ private:
 
     Index gathered_row() const { return g_.taps * g_.channels; }
     const T* gradient(const Block& b) const { return grad_ + b.begin * g_.out_pixel + b.group * g_.k; }
-    Index rows_wide() const { return turned_ ? g_.k : gathered_ ? gathered_row() : g_.channels; }  // broadcast channels under a tap
+    Index rows_wide() const {
+        return turned_ ? g_.k : gathered_ ? gathered_row() : g_.channels;
+    }  // broadcast channels under a tap
 
     void add_block(const Block& b) const {
-        copy_lanes(turned_ ? b.gathered : gradient(b), turned_ ? gathered_row() : g_.out_pixel, b.count, shape_, b.first_panel,
-                   b.end_panel, lanes_size, b.lanes);
+        copy_lanes(turned_ ? b.gathered : gradient(b), turned_ ? gathered_row() : g_.out_pixel, b.count, shape_,
+                   b.first_panel, b.end_panel, lanes_size, b.lanes);
         const T* end = turned_ ? grad_ + g_.pixels() * g_.out_pixel : gathered_ ? b.tiles : x_end_;
         const Index taps = gathered_ ? 1 : g_.taps, channels = rows_wide();
         const T* rows[pixel_block];
@@ -267,7 +273,8 @@ private:
                 else
                     tiles.fill(rows, b.listed[t], end);
                 for (Index panel = b.first_panel; panel < b.end_panel; panel++)
-                    tiles.multiply(b.pixel + t * pixel_block, b.lanes + (panel - b.first_panel) * lanes_size, shape_.vectors(panel),
+                    tiles.multiply(b.pixel + t * pixel_block, b.lanes + (panel - b.first_panel) * lanes_size,
+                                   shape_.vectors(panel),
                                    b.sums + shape_.offset(panel) + (t * channels + c) * shape_.row(panel), b.add);
             }
     }
@@ -277,7 +284,8 @@ private:
                     length = g_.channels * g_.taps, all = g_.groups * shape_.size();
         const Index block = 4 * width<T>, blocks = ceil_div(length, block), items = g_.groups * vectors * blocks;
         parallel(items, team_size(items, double(all) * parts_ / width<T>), [&](Index item, int) {
-            const Index group = item / (vectors * blocks), vector = item / blocks % vectors, begin = item % blocks * block;
+            const Index group = item / (vectors * blocks), vector = item / blocks % vectors,
+                        begin = item % blocks * block;
             const Index panel = vector / per_panel, first = vector * width<T>, row = shape_.row(panel);
             const T* from = sums + group * shape_.size() + shape_.offset(panel) + vector % per_panel * width<T>;
             store_rows(dw + (group * g_.k + first) * length, length, smaller<Index>(width<T>, g_.k - first), begin,

@@ -38,10 +38,7 @@ template <class T> struct Stretch {
 template <class T> class DepthwiseTiles {
 public:
     DepthwiseTiles(const Grid& g, const T* bias, const Epilogue<T>& epilogue)
-        : channels_(g.in_pixel),
-          row_(g.in_w * g.in_pixel),
-          bias_(bias),
-          epilogue_(epilogue) {}
+        : channels_(g.in_pixel), row_(g.in_w * g.in_pixel), bias_(bias), epilogue_(epilogue) {}
 
     // A stretch's channels [begin, end).
     template <int V, bool past> void run(const Stretch<T>& s, Index begin, Index end) const {
@@ -108,23 +105,35 @@ private:
 template <class T> class Depthwise {
 public:
     // `images`: of how many the grid's are a part; `zeros`: as many as there are channels
-    Depthwise(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, const T* zeros, T* y)
-        : g_(grid), inside_(grid), w_(w), x_(x), zeros_(zeros), y_(y), large_(g_.n * g_.in_h * g_.in_w * g_.in_pixel * Index(sizeof(T)) > 1 << 20), tiles_(g_, w.bias, epilogue) {
+    Depthwise(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, const T* zeros,
+              T* y)
+        : g_(grid),
+          inside_(grid),
+          w_(w),
+          x_(x),
+          zeros_(zeros),
+          y_(y),
+          large_(g_.n * g_.in_h * g_.in_w * g_.in_pixel * Index(sizeof(T)) > 1 << 20),
+          tiles_(g_, w.bias, epilogue) {
         const bool past = g_.out_pixel % width<T> == 0 && is_streamed(y, g_.n * g_.out_h * g_.out_w * g_.out_pixel);
         const Index vectors = g_.in_pixel / width<T>;
-        run_ = vectors < 2                   ? &Tiles::template run<1, false>
+        run_ = vectors < 2                    ? &Tiles::template run<1, false>
                : vectors == 2 || vectors == 4 ? past ? &Tiles::template run<2, true> : &Tiles::template run<2, false>
                : past                         ? &Tiles::template run<3, true>
                                               : &Tiles::template run<3, false>;
         // Channels are done strip by strip while the rows that the taps share stay in the first cache; but what comes from
         // memory comes fastest in order.
         strip_ = large_ ? g_.in_pixel : 4 * depthwise_vectors * width<T>;
-        stretches_ = w.finite ? smaller(g_.w, larger<Index>(0, inside_.first.x) + larger<Index>(0, g_.w - inside_.end.x) + 1) : g_.w;
+        stretches_ = w.finite
+                         ? smaller(g_.w, larger<Index>(0, inside_.first.x) + larger<Index>(0, g_.w - inside_.end.x) + 1)
+                         : g_.w;
         pointers_ = 2 * larger<Index>(1, g_.taps);
     }
 
     // Scratch memory for the stretches of `rows` rows.
-    Index room(Index rows) const { return rows * stretches_ * (pointers_ * Index(sizeof(void*)) + Index(sizeof(Stretch<T>))); }
+    Index room(Index rows) const {
+        return rows * stretches_ * (pointers_ * Index(sizeof(void*)) + Index(sizeof(Stretch<T>)));
+    }
     // As many rows as are worth doing together.
     Index rows_at_once() const { return larger<Index>(1, smaller<Index>(16, (1 << 16) / larger<Index>(1, room(1)))); }
 
@@ -152,9 +161,16 @@ private:
     // Pixels from (i, j) on, side by side or one below the other. Taps in the padding are dropped if that is right: zero times
     // infinity is not a number.
     Stretch<T> stretch(Index n, Index i, Index j, bool across, Index pixels, const T** pointers) const {
-        const Index out = ((n * g_.out_h + i * g_.out_step_y + g_.out_y) * g_.out_w + j * g_.out_step_x + g_.out_x) * g_.out_pixel;
-        Stretch<T> s{0, pixels, (across ? g_.stride_x : g_.stride_y * g_.in_w) * g_.in_pixel,
-                     (across ? g_.out_step_x : g_.out_step_y * g_.out_w) * g_.out_pixel, pointers, pointers + pointers_ / 2, y_ + out, large_ && across ? g_.stride_y : 0};
+        const Index out =
+            ((n * g_.out_h + i * g_.out_step_y + g_.out_y) * g_.out_w + j * g_.out_step_x + g_.out_x) * g_.out_pixel;
+        Stretch<T> s{0,
+                     pixels,
+                     (across ? g_.stride_x : g_.stride_y * g_.in_w) * g_.in_pixel,
+                     (across ? g_.out_step_x : g_.out_step_y * g_.out_w) * g_.out_pixel,
+                     pointers,
+                     pointers + pointers_ / 2,
+                     y_ + out,
+                     large_ && across ? g_.stride_y : 0};
         for (Index t = 0; t < g_.taps; t++) {
             const Index y = i * g_.stride_y + g_.tap[t].y, x = j * g_.stride_x + g_.tap[t].x;
             const bool found = y >= 0 && y < g_.in_h && x >= 0 && x < g_.in_w;
@@ -203,8 +219,11 @@ void depthwise(const ConvShape& s, const T* x, const PackedWeights<T>& packed, c
     forward_taps(s, taps.data());
     const Zeros<T> zeros(s.c);
     const Depthwise<T> work(depthwise_grid(s, taps.data(), epilogue.pixel), x, packed, epilogue, zeros.data(), y);
-    const Index rows = smaller(work.rows_at_once(), get_threads() == 1 ? s.oh : ceil_div(s.n * s.oh, 2 * get_threads())), bands = ceil_div(s.oh, rows);
-    const int team = team_size(s.n * bands, double(s.n) * s.oh * s.ow * s.kernel_y * s.kernel_x * depthwise_row<T>(s.c) / width<T>);
+    const Index rows =
+                    smaller(work.rows_at_once(), get_threads() == 1 ? s.oh : ceil_div(s.n * s.oh, 2 * get_threads())),
+                bands = ceil_div(s.oh, rows);
+    const int team =
+        team_size(s.n * bands, double(s.n) * s.oh * s.ow * s.kernel_y * s.kernel_x * depthwise_row<T>(s.c) / width<T>);
     Scratch<char> memory(team * work.room(rows));
     parallel(s.n * bands, team, [&](Index item, int worker) {
         const Index begin = item % bands * rows;
@@ -239,7 +258,8 @@ template <class T> void depthwise_grad_input(const ConvShape& s, const T* grad, 
     parallel(items, team, [&](Index item, int worker) {
         const Index begin = item % bands * rows;
         for (Index i = 0; i < phases; i++)
-            if (begin < grids[i].h) phase(i).rows(item / bands, begin, smaller(grids[i].h, begin + rows), &memory[worker * room]);
+            if (begin < grids[i].h)
+                phase(i).rows(item / bands, begin, smaller(grids[i].h, begin + rows), &memory[worker * room]);
     });
 }
 

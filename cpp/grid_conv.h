@@ -12,7 +12,6 @@
 
 namespace convscope::CONVSCOPE_ISA {
 
-
 template <class T> class GridConv {
 public:
     // Weights and bias are packed for every group, one after the other.
@@ -38,7 +37,8 @@ public:
         const Index threads = team_size(pixels, work);
         const Index tiles = larger<Index>(1, smaller(tiles_in_group, pixels / (2 * threads * most_)));
         const Index fewest = ceil_div(pixels, tiles * most_);
-        const Index bundles = fewest > threads ? smaller(pixels, ceil_div(fewest, threads) * threads) : fewest;  // as many for each
+        const Index bundles =
+            fewest > threads ? smaller(pixels, ceil_div(fewest, threads) * threads) : fewest;  // as many for each
         // Few pixels: the panels are shared out as well. Which panels go together changes no result.
         const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
         const Index items = bundles * splits * g_.groups;
@@ -57,7 +57,8 @@ public:
             b.out = &outs[worker * pixels_most];
             b.rows = rows.data() + worker * copies;
             prepare(b, pixels * bundle / bundles, pixels * (bundle + 1) / bundles);
-            for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) compute(b, panel);
+            for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++)
+                compute(b, panel);
         });
     }
 
@@ -109,9 +110,15 @@ private:
             for (Index i = 0; i < b.tiles; i++) {
                 const Index count = b.start[i + 1] - b.start[i];
                 const T* const* in = b.in + b.start[i] * taps + tap * count;
-                const TileWork<T> work{in, tap_count, base + channel, channel_count, weights + (tap * channels + channel) * row,
-                                       b.out + b.start[i], panel * shape_.lanes_most,
-                                       {shape_.lanes(panel), add ? nullptr : bias, add, last && finish_ ? &epilogue_ : nullptr}};
+                const TileWork<T> work{
+                    in,
+                    tap_count,
+                    base + channel,
+                    channel_count,
+                    weights + (tap * channels + channel) * row,
+                    b.out + b.start[i],
+                    panel * shape_.lanes_most,
+                    {shape_.lanes(panel), add ? nullptr : bias, add, last && finish_ ? &epilogue_ : nullptr}};
                 find_tile<T>(count, vectors)(work);
             }
             add = true;
@@ -133,7 +140,8 @@ private:
 };
 
 // A convolution over a grid, as the product it may be.
-template <class T> void convolve(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y) {
+template <class T>
+void convolve(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y) {
     Product<T>::fits(grid) ? Product<T>(grid, x, w, epilogue, y).run() : GridConv<T>(grid, x, w, epilogue, y).run();
 }
 

@@ -61,7 +61,8 @@ template <class T> void linear_grad_input(Index rows, Index in, Index out, const
     const Index only = 0;
     pack<T>({w, out, in, 1, true, &only, 1}, packed.data());
     const Tap tap{0, 0};
-    Product<T>(product_grid(rows, out, in, &tap), grad, {Algorithm::direct, false, packed.data(), nullptr}, {}, dx).run();
+    Product<T>(product_grid(rows, out, in, &tap), grad, {Algorithm::direct, false, packed.data(), nullptr}, {}, dx)
+        .run();
 }
 
 template <class T> void linear_grad_weight(Index rows, Index in, Index out, const T* x, const T* grad, T* dw) {

@@ -34,7 +34,8 @@ template <class T, int P, int V> void row_tiles(const RowsWork<T>& work, Index t
     T* to = work.y;
     for (; tiles > 0; tiles--, from += P * step, to += P * y_step) {
         Vector<T> sums[P][V];
-        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
+        unroll<P>([&](auto p)
+                      CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
         const T *in[P], *weights = work.weights;
         unroll<P>([&](auto p) CONVSCOPE_LAMBDA { in[p] = from + p * step; });
         const auto x = [&](auto p) CONVSCOPE_LAMBDA { return in[p]; };
@@ -123,19 +124,23 @@ public:
         const Index threads = team_size(rows, work);
         const Index tiles = larger<Index>(1, smaller(tiles_in_group, rows / (2 * threads * most)));
         const Index fewest = ceil_div(rows, tiles * most);
-        const Index bundles = fewest > threads ? smaller(rows, ceil_div(fewest, threads) * threads) : fewest;  // as many for each
+        const Index bundles =
+            fewest > threads ? smaller(rows, ceil_div(fewest, threads) * threads) : fewest;  // as many for each
         // Few rows: the panels are shared out as well. Which panels go together changes no result.
         const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
         const Index items = bundles * splits * g_.groups, copies = copied_ ? tiles * most * copied_step_ + width<T> : 0;
         const int team = team_size(items, work);
         Scratch<T> memory(team * copies);
         parallel(items, team, [&](Index item, int worker) {
-            const Index bundle = item / (splits * g_.groups), split = item / g_.groups % splits, group = item % g_.groups;
+            const Index bundle = item / (splits * g_.groups), split = item / g_.groups % splits,
+                        group = item % g_.groups;
             const Index begin = rows * bundle / bundles, count = rows * (bundle + 1) / bundles - begin;
             const T* from = x_ + begin * g_.in_pixel + group * g_.channels;
             if (copied_) from = copy_rows(begin, count, group, memory.data() + worker * copies);
-            for (Index panel = panels * split / splits, end = panels * (split + 1) / splits, done; panel < end; panel += done) {
-                const bool several = count == 1 && panel + panels_of_one <= end && shape_.lanes(panel + panels_of_one - 1) == shape_.lanes_most;
+            for (Index panel = panels * split / splits, end = panels * (split + 1) / splits, done; panel < end;
+                 panel += done) {
+                const bool several = count == 1 && panel + panels_of_one <= end &&
+                                     shape_.lanes(panel + panels_of_one - 1) == shape_.lanes_most;
                 done = several ? panels_of_one : 1;
                 multiply(from, begin, count, group, panel, several);
             }
@@ -143,7 +148,9 @@ public:
     }
 
 private:
-    static bool gathered(const Grid& g) { return has_few_channels(g) && g.taps * g.channels <= short_rows && g.k > 2 * PanelShape<T>::lanes_most; }
+    static bool gathered(const Grid& g) {
+        return has_few_channels(g) && g.taps * g.channels <= short_rows && g.k > 2 * PanelShape<T>::lanes_most;
+    }
 
     const T* copy_rows(Index begin, Index count, Index group, T* to) const {
         Walk at(g_, begin, false);
@@ -159,9 +166,15 @@ private:
         const T* bias = w_.bias ? w_.bias + group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
         T* to = y_ + begin * g_.out_pixel + group * g_.k + panel * shape_.lanes_most;
         for_stretches(1, shape_.rows, [&](Index, Index, Index channel, Index channels, bool last) {
-            const PanelEnd<T> end{shape_.lanes(panel), channel ? nullptr : bias, channel > 0, last && finish_ ? &epilogue_ : nullptr};
-            const RowsWork<T> work{from + channel, copied_ ? copied_step_ : g_.in_pixel, channels,
-                                   weights + channel * shape_.row(panel), to, g_.out_pixel, end};
+            const PanelEnd<T> end{shape_.lanes(panel), channel ? nullptr : bias, channel > 0,
+                                  last && finish_ ? &epilogue_ : nullptr};
+            const RowsWork<T> work{from + channel,
+                                   copied_ ? copied_step_ : g_.in_pixel,
+                                   channels,
+                                   weights + channel * shape_.row(panel),
+                                   to,
+                                   g_.out_pixel,
+                                   end};
             several ? multiply_one_row<T, panels_of_one>(work, shape_.lanes_most * shape_.rows)
                     : multiply_rows(work, count, shape_.vectors(panel));
         });

@@ -113,7 +113,8 @@ struct Inside {
             highest = {larger(highest.y, tap.y), larger(highest.x, tap.x)};
         }
         first = {ceil_div(-lowest.y, g.stride_y), ceil_div(-lowest.x, g.stride_x)};
-        end = {ceil_div(larger<Index>(0, g.in_h - highest.y), g.stride_y), ceil_div(larger<Index>(0, g.in_w - highest.x), g.stride_x)};
+        end = {ceil_div(larger<Index>(0, g.in_h - highest.y), g.stride_y),
+               ceil_div(larger<Index>(0, g.in_w - highest.x), g.stride_x)};
     }
     CONVSCOPE_INLINE bool row(Index i) const { return i >= first.y && i < end.y; }
     CONVSCOPE_INLINE bool column(Index j) const { return j >= first.x && j < end.x; }
@@ -127,9 +128,7 @@ public:
     const T* zeros() const { return zeros_; }
 
     // Whether all taps of a grid pixel lie inside the image.
-    CONVSCOPE_INLINE bool inside(const Walk& at) const {
-        return inside_.row(at.i) && inside_.column(at.j);
-    }
+    CONVSCOPE_INLINE bool inside(const Walk& at) const { return inside_.row(at.i) && inside_.column(at.j); }
     const T* address(const Walk& at, Index t) const {
         const Index y = at.i * g_.stride_y + g_.tap[t].y, x = at.j * g_.stride_x + g_.tap[t].x;
         if (y < 0 || y >= g_.in_h || x < 0 || x >= g_.in_w) return zeros_;

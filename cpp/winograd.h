@@ -42,7 +42,8 @@ template <class T, int M> struct TileReader {
     explicit TileReader(const TileGrid& grid) : g(grid), zeros(larger(g.c, g.k)) {}
 
     // The size x size pixels of image n from (y, x) on, those outside as zeros.
-    void look(const T* image, Index n, Index y, Index x, Index h, Index w, Index channels, int size, const T** in) const {
+    void look(const T* image, Index n, Index y, Index x, Index h, Index w, Index channels, int size,
+              const T** in) const {
         for (Index i = y; i < y + size; i++)
             for (Index j = x; j < x + size; j++)
                 *in++ = i >= 0 && i < h && j >= 0 && j < w ? image + ((n * h + i) * w + j) * channels : zeros.data();
@@ -61,7 +62,8 @@ template <class T, int M> struct TileReader {
         }
     }
     // and for a tile of the output's gradient
-    template <class At> CONVSCOPE_INLINE void spread(const T* grad, Index tile, T* to, Index plane, const At& at) const {
+    template <class At>
+    CONVSCOPE_INLINE void spread(const T* grad, Index tile, T* to, Index plane, const At& at) const {
         const T* in[M * M];
         const Index i = tile / g.across() % g.down(), j = tile % g.across();
         look(grad, tile / (g.across() * g.down()), i * M, j * M, g.oh, g.ow, g.k, M, in);
@@ -101,9 +103,11 @@ template <class T, int M> bool pack_winograd(const WeightSource<T>& source, T* t
         const Index panel = item / blocks, first = item % blocks * block, row = shape.row(panel),
                     count = smaller(block, channels - first), length = count * row;
         Scratch<T> together(places * length);
-        transform_rows<T, M>(&taps[plain.offset(panel) + first * row], channels * row, count, row, together.data(), length);
+        transform_rows<T, M>(&taps[plain.offset(panel) + first * row], channels * row, count, row, together.data(),
+                             length);
         for (Index place = 0; place < places; place++)
-            memcpy(to + shape.offset(panel) + (place * channels + first) * row, &together[place * length], length * sizeof(T));
+            memcpy(to + shape.offset(panel) + (place * channels + first) * row, &together[place * length],
+                   length * sizeof(T));
     });
     return finite;
 }
@@ -111,8 +115,8 @@ template <class T, int M> bool pack_winograd(const WeightSource<T>& source, T* t
 template <class T, int M> class WinogradConv {
 public:
     // Weights come packed, or `raw`: then they are transformed where they are used, for few tiles.
-    WinogradConv(const TileGrid& grid, const T* x, const PackedWeights<T>& w, const WeightSource<T>* raw, const Epilogue<T>& epilogue,
-                 T* y)
+    WinogradConv(const TileGrid& grid, const T* x, const PackedWeights<T>& w, const WeightSource<T>* raw,
+                 const Epilogue<T>& epilogue, T* y)
         : g_(grid),
           x_(x),
           w_(w),
@@ -144,11 +148,17 @@ public:
         Scratch<T> scratch(team * memory);
         parallel(items, team, [&](Index item, int worker) {
             const Index group = item / splits, split = item % splits;
-            Group b{tiles * group / groups, tiles * (group + 1) / groups, &scratch[worker * memory], inputs, nullptr,
-                    products, nullptr};
+            Group b{tiles * group / groups,
+                    tiles * (group + 1) / groups,
+                    &scratch[worker * memory],
+                    inputs,
+                    nullptr,
+                    products,
+                    nullptr};
             b.product = b.input + places * inputs, b.weights = b.product + places * products;
-            for (Index t = b.begin; t < b.end; t++) 
-                reader_.input(x_, t, b.input + (t - b.begin) * row_, inputs, [](Index c) CONVSCOPE_LAMBDA { return c; });
+            for (Index t = b.begin; t < b.end; t++)
+                reader_.input(x_, t, b.input + (t - b.begin) * row_, inputs,
+                              [](Index c) CONVSCOPE_LAMBDA { return c; });
             for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++) {
                 multiply(b, panel);
                 for (Index t = b.begin; t < b.end; t++) write(b, t, panel);
@@ -158,7 +168,8 @@ public:
 
 private:
     static constexpr int N = M + 2, places = N * N;
-    static constexpr Index raw_rows = 60;  // channels whose weights are transformed at once: a second cache full, places not 4 KB apart
+    static constexpr Index raw_rows =
+        60;  // channels whose weights are transformed at once: a second cache full, places not 4 KB apart
     // What the second cache holds, more or less: 512 KB where vectors are short, 1 MB and more where they are long.
     static constexpr Index group_bytes = vector_bytes == 64 ? 3 << 19 : 1 << 19, cached_bytes = 16 << 20;
 
@@ -188,14 +199,20 @@ private:
         const Index row = shape_.row(panel);
         for (Index place = 0; place < places; place++)
             for_stretches(1, rows, [&](Index, Index, Index channel, Index channels, bool) {
-                multiply_rows<T>({b.input + place * b.input_plane + first + channel, row_, channels, weights + (place * rows + channel) * row,
-                                  b.product + place * b.product_plane, shape_.lanes_most, {row, nullptr, first + channel > 0, nullptr}},
+                multiply_rows<T>({b.input + place * b.input_plane + first + channel,
+                                  row_,
+                                  channels,
+                                  weights + (place * rows + channel) * row,
+                                  b.product + place * b.product_plane,
+                                  shape_.lanes_most,
+                                  {row, nullptr, first + channel > 0, nullptr}},
                                  b.end - b.begin, shape_.vectors(panel));
             });
     }
 
     void write(const Group& b, Index tile, Index panel) const {
-        const Index n = tile / (g_.across() * g_.down()), i = tile / g_.across() % g_.down() * M, j = tile % g_.across() * M;
+        const Index n = tile / (g_.across() * g_.down()), i = tile / g_.across() % g_.down() * M,
+                    j = tile % g_.across() * M;
         const Index rows = smaller<Index>(M, g_.oh - i), columns = smaller<Index>(M, g_.ow - j);
         const Index first = panel * shape_.lanes_most;
         const T* from = b.product + (tile - b.begin) * shape_.lanes_most;
@@ -244,14 +261,14 @@ inline TileGrid forward_tiles(const ConvShape& s, Algorithm algorithm) {
 template <class T>
 void winograd(const TileGrid& g, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y,
               const WeightSource<T>* raw = nullptr) {
-    g.m == 2 ? WinogradConv<T, 2>(g, x, w, raw, epilogue, y).run() : WinogradConv<T, 4>(g, x, w, raw, epilogue, y).run();
+    g.m == 2 ? WinogradConv<T, 2>(g, x, w, raw, epilogue, y).run()
+             : WinogradConv<T, 4>(g, x, w, raw, epilogue, y).run();
 }
 template <class T> bool pack_winograd(Algorithm algorithm, const WeightSource<T>& source, T* to) {
     return algorithm == Algorithm::winograd2 ? pack_winograd<T, 2>(source, to) : pack_winograd<T, 4>(source, to);
 }
 
-template <class T>
-void winograd_grad_input(const ConvShape& s, Algorithm algorithm, const T* grad, const T* w, T* dx) {
+template <class T> void winograd_grad_input(const ConvShape& s, Algorithm algorithm, const T* grad, const T* w, T* dx) {
     const Index turned[9] = {8, 7, 6, 5, 4, 3, 2, 1, 0};
     const WeightSource<T> weights{w, s.k, s.c, 9, true, turned, 9};
     const TileGrid g{s.n, s.oh, s.ow, s.k, s.h, s.w, s.c, 2 - s.pad_y, 2 - s.pad_x, Index(algorithm)};

@@ -55,24 +55,28 @@ private:
     static constexpr Index block = channels_of_block<T>(tile_pixels<tile_vectors>);
 
     void transform(Index begin, Index end) {
-        parallel(end - begin, team_size(end - begin, double(end - begin) * places * (g_.c + g_.k) / width<T>), [&](Index i, int) {
-            reader_.input(x_, begin + i, &memory_[i * block], x_plane_,
-                          [&](Index c) CONVSCOPE_LAMBDA { return c / block * x_spacing_ + c % block; });
-            reader_.spread(grad_, begin + i, &memory_[places * x_plane_], grad_plane_, [&](Index k) CONVSCOPE_LAMBDA {
-                const Index panel = k / shape_.lanes_most;
-                return panel * grad_spacing_ + i * shape_.row(panel) + k % shape_.lanes_most;
-            });
-        });
+        parallel(end - begin, team_size(end - begin, double(end - begin) * places * (g_.c + g_.k) / width<T>),
+                 [&](Index i, int) {
+                     reader_.input(x_, begin + i, &memory_[i * block], x_plane_,
+                                   [&](Index c) CONVSCOPE_LAMBDA { return c / block * x_spacing_ + c % block; });
+                     reader_.spread(grad_, begin + i, &memory_[places * x_plane_], grad_plane_,
+                                    [&](Index k) CONVSCOPE_LAMBDA {
+                                        const Index panel = k / shape_.lanes_most;
+                                        return panel * grad_spacing_ + i * shape_.row(panel) + k % shape_.lanes_most;
+                                    });
+                 });
     }
 
     void multiply(Index tiles, bool add) {
         int order[most_tiles];
         for (Index i = 0; i < tiles; i++) order[i] = int(i);
         const double work = double(tiles) * shape_.size() / width<T>;
-        const Index panels = shape_.count(), splits = smaller<Index>(panels, ceil_div(team_size(places * panels, work), 4)),
+        const Index panels = shape_.count(),
+                    splits = smaller<Index>(panels, ceil_div(team_size(places * panels, work), 4)),
                     items = places * splits;
         parallel(items, team_size(items, work), [&](Index item, int) {
-            const Index place = item / splits, first = panels * (item % splits) / splits, last = panels * (item % splits + 1) / splits;
+            const Index place = item / splits, first = panels * (item % splits) / splits,
+                        last = panels * (item % splits + 1) / splits;
             const T *x = &memory_[place * x_plane_], *grad = &memory_[places * x_plane_ + place * grad_plane_];
             for (Index c = 0; c < g_.c; c += block, x += x_spacing_) {
                 const Tiles<T> columns(smaller(block, g_.c - c), shape_.pixels(), x, block, tiles);
@@ -86,8 +90,8 @@ private:
     // dw[k][channel][tap], a vector of k and a block of channels at a time.
     void collect(T* dw) const {
         constexpr Index some = 16;
-        const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>, blocks = ceil_div(g_.c, some),
-                    items = vectors * blocks;
+        const Index vectors = shape_.padded_k() / width<T>, per_panel = shape_.lanes_most / width<T>,
+                    blocks = ceil_div(g_.c, some), items = vectors * blocks;
         parallel(items, team_size(items, double(shape_.size()) / width<T>), [&](Index item, int) {
             const Index vector = item / blocks, first = item % blocks * some, count = smaller(some, g_.c - first);
             const Index panel = vector / per_panel, row = shape_.row(panel), k = vector * width<T>;
@@ -112,8 +116,10 @@ private:
 };
 
 template <class T> void conv_grad_weight(const ConvShape& s, Algorithm algorithm, const T* x, const T* grad, T* dw) {
-    if (algorithm == Algorithm::winograd2) return WinogradGradWeight<T, 2>(forward_tiles(s, algorithm), x, grad).run(dw);
-    if (algorithm == Algorithm::winograd4) return WinogradGradWeight<T, 4>(forward_tiles(s, algorithm), x, grad).run(dw);
+    if (algorithm == Algorithm::winograd2)
+        return WinogradGradWeight<T, 2>(forward_tiles(s, algorithm), x, grad).run(dw);
+    if (algorithm == Algorithm::winograd4)
+        return WinogradGradWeight<T, 4>(forward_tiles(s, algorithm), x, grad).run(dw);
     if (is_depthwise(s)) return depthwise_grad_weight(s, x, grad, dw);
     if (is_planar<T>(s) && s.n > 0 && PlanarGradWeight<T>(s, x, grad).run(dw)) return;
     if (Padded<T>::pays(s)) {
