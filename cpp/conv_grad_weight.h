@@ -25,7 +25,7 @@
 namespace convscope::CONVSCOPE_ISA {
 
 constexpr Index usual_block = 192, pixel_block = 3 * usual_block / 2;  // pixels: usually, and at the most
-constexpr Index copied_together = 8;                                   // of one panel or tile, before the next
+constexpr Index copied_together = 8;                                   // of one tile, before the next
 
 template <class T> struct WeightSumWork {
     const T* x;  // the i-th pixel in the list at x + i * row
@@ -146,14 +146,11 @@ private:
 template <class T>
 void copy_lanes(const T* from, Index stride, Index rows, const PanelShape<T>& shape, Index first, Index last,
                 Index spacing, T* to) {
-    for (Index begin = 0; begin < rows; begin += copied_together)
+    for (Index i = 0; i < rows; i++, from += stride)
         for (Index panel = first; panel < last; panel++) {
-            const Index row = shape.row(panel), lanes = shape.lanes(panel);
-            for (Index i = begin; i < smaller(rows, begin + copied_together); i++) {
-                const T* lane = from + i * stride + panel * shape.lanes_most;
-                T* panel_to = to + (panel - first) * spacing + i * row;
-                for (Index l = 0; l < lanes; l += width<T>) store(panel_to + l, load_some(lane + l, lanes - l));
-            }
+            const Index row = shape.row(panel), lanes = shape.lanes(panel), begin = panel * shape.lanes_most;
+            T* panel_to = to + (panel - first) * spacing + i * row;
+            for (Index l = 0; l < lanes; l += width<T>) store(panel_to + l, load_some(from + begin + l, lanes - l));
         }
 }
 
@@ -171,11 +168,13 @@ public:
         gathered_ = has_few_channels(g_);
         turned_ = gathered_ && 2 * g_.k <= width<T>;
         if (turned_) shape_ = {g_.k, g_.taps * g_.channels};
-        // About sixteen items: parts of the pixels that pay for sums of their own, then some panels each (tiles are made for every item).
+        // About sixteen items: parts of the pixels that pay for sums of their own, then some panels each (tiles are made for every item, so a
+        // single worker does all panels at once).
         const Index items = 16, most_elements = Index(1) << 22;
         parts_ = smaller(smaller(items, g_.pixels() / (2 * usual_block)), most_elements / (shape_.size() * g_.groups));
         parts_ = larger<Index>(1, parts_);
-        splits_ = larger<Index>(1, smaller(ceil_div(items, parts_ * g_.groups), shape_.count() / 6));
+        const Index wanted = get_threads() == 1 ? 1 : ceil_div(items, parts_ * g_.groups);
+        splits_ = larger<Index>(1, smaller(wanted, shape_.count() / 6));
     }
 
     // dw[group][k][channel][tap]

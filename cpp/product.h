@@ -113,7 +113,6 @@ public:
         const bool apart = g_.h != g_.in_h || g_.w != g_.in_w;
         // Rows that lie a multiple of 1 KB apart fight over the same few sets of the first cache.
         copied_ = gathered_ || apart || (shape_.count() > 1 && g_.channels * sizeof(T) % 1024 == 0);
-        copied_step_ = gathered_ ? shape_.rows : g_.channels + width<T>;
         finish_ = epilogue.residual || epilogue.activation != Activation::none;
     }
 
@@ -128,22 +127,33 @@ public:
             fewest > threads ? smaller(rows, ceil_div(fewest, threads) * threads) : fewest;  // as many for each
         // Few rows: the panels are shared out as well. Which panels go together changes no result.
         const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
-        const Index items = bundles * splits * g_.groups, copies = copied_ ? tiles * most * copied_step_ + width<T> : 0;
+        const Index items = bundles * splits * g_.groups,
+                    copies = copied_ ? tiles * most * (smaller(shape_.rows, longest_sum) + width<T>) : 0;
         const int team = team_size(items, work);
         Scratch<T> memory(team * copies);
         parallel(items, team, [&](Index item, int worker) {
             const Index bundle = item / (splits * g_.groups), split = item / g_.groups % splits,
                         group = item % g_.groups;
             const Index begin = rows * bundle / bundles, count = rows * (bundle + 1) / bundles - begin;
-            const T* from = x_ + begin * g_.in_pixel + group * g_.channels;
-            if (copied_) from = copy_rows(begin, count, group, memory.data() + worker * copies);
-            for (Index panel = panels * split / splits, end = panels * (split + 1) / splits, done; panel < end;
-                 panel += done) {
-                const bool several = count == 1 && panel + panels_of_one <= end &&
-                                     shape_.lanes(panel + panels_of_one - 1) == shape_.lanes_most;
-                done = several ? panels_of_one : 1;
-                multiply(from, begin, count, group, panel, several);
-            }
+            // Long rows are done piece by piece, which stay in the second cache for all panels.
+            for_stretches(1, shape_.rows, [&](Index, Index, Index channel, Index channels, bool last) {
+                Piece piece{x_ + begin * g_.in_pixel + group * g_.channels + channel,
+                            g_.in_pixel,
+                            begin,
+                            count,
+                            group,
+                            channel,
+                            channels,
+                            last && finish_ ? &epilogue_ : nullptr};
+                if (copied_) copy(piece, memory.data() + worker * copies);
+                for (Index panel = panels * split / splits, end = panels * (split + 1) / splits, done; panel < end;
+                     panel += done) {
+                    const bool several = count == 1 && panel + panels_of_one <= end &&
+                                         shape_.lanes(panel + panels_of_one - 1) == shape_.lanes_most;
+                    done = several ? panels_of_one : 1;
+                    multiply(piece, panel, several);
+                }
+            });
         });
     }
 
@@ -152,32 +162,37 @@ private:
         return has_few_channels(g) && g.taps * g.channels <= short_rows && g.k > 2 * PanelShape<T>::lanes_most;
     }
 
-    const T* copy_rows(Index begin, Index count, Index group, T* to) const {
-        Walk at(g_, begin, false);
-        if (gathered_) gather_.rows(at, count, group, to);
-        for (Index p = 0; p < count && !gathered_; p++, at.next())
-            memcpy(to + p * copied_step_, x_ + at.in + group * g_.channels, g_.channels * sizeof(T));
-        return to;
+    // Some channels of some rows.
+    struct Piece {
+        const T* from;
+        Index step, begin, count, group, channel, channels;
+        const Epilogue<T>* epilogue;  // of the last channels
+    };
+
+    void copy(Piece& piece, T* to) const {
+        Walk at(g_, piece.begin, false);
+        piece.from = to, piece.step = gathered_ ? shape_.rows : piece.channels + width<T>;
+        if (gathered_) return gather_.rows(at, piece.count, piece.group, to);
+        const T* from = x_ + piece.group * g_.channels + piece.channel;
+        for (Index p = 0; p < piece.count; p++, at.next())
+            memcpy(to + p * piece.step, from + at.in, piece.channels * sizeof(T));
     }
 
     // Sums of a panel; or, of a single row, of `several` panels at once.
-    void multiply(const T* from, Index begin, Index count, Index group, Index panel, bool several) const {
-        const T* weights = w_.weights + group * shape_.size() + shape_.offset(panel);
-        const T* bias = w_.bias ? w_.bias + group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
-        T* to = y_ + begin * g_.out_pixel + group * g_.k + panel * shape_.lanes_most;
-        for_stretches(1, shape_.rows, [&](Index, Index, Index channel, Index channels, bool last) {
-            const PanelEnd<T> end{shape_.lanes(panel), channel ? nullptr : bias, channel > 0,
-                                  last && finish_ ? &epilogue_ : nullptr};
-            const RowsWork<T> work{from + channel,
-                                   copied_ ? copied_step_ : g_.in_pixel,
-                                   channels,
-                                   weights + channel * shape_.row(panel),
-                                   to,
-                                   g_.out_pixel,
-                                   end};
-            several ? multiply_one_row<T, panels_of_one>(work, shape_.lanes_most * shape_.rows)
-                    : multiply_rows(work, count, shape_.vectors(panel));
-        });
+    void multiply(const Piece& s, Index panel, bool several) const {
+        const T* weights = w_.weights + s.group * shape_.size() + shape_.offset(panel) + s.channel * shape_.row(panel);
+        const T* bias =
+            w_.bias && s.channel == 0 ? w_.bias + s.group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
+        T* to = y_ + s.begin * g_.out_pixel + s.group * g_.k + panel * shape_.lanes_most;
+        const RowsWork<T> work{s.from,
+                               s.step,
+                               s.channels,
+                               weights,
+                               to,
+                               g_.out_pixel,
+                               {shape_.lanes(panel), bias, s.channel > 0, s.epilogue}};
+        several ? multiply_one_row<T, panels_of_one>(work, shape_.lanes_most * shape_.rows)
+                : multiply_rows(work, s.count, shape_.vectors(panel));
     }
 
     const Grid g_;
@@ -191,7 +206,6 @@ private:
     const Gather<T> gather_;
     const bool gathered_;
     bool copied_, finish_;
-    Index copied_step_;
 };
 
 }  // namespace convscope::CONVSCOPE_ISA
