@@ -31,34 +31,22 @@ public:
           images_last_(g_.n >= most_ && g_.h * g_.w <= 150 && g_.taps > 1 && !gathered_) {}
 
     void run() {
-        const Index pixels = g_.pixels(), panels = shape_.count();
-        if (pixels == 0 || panels == 0) return;
-        const double work = double(pixels) * larger<Index>(1, shape_.rows) * shape_.padded_k() / width<T> * g_.groups;
-        const Index threads = team_size(pixels, work);
-        const Index tiles = larger<Index>(1, smaller(tiles_in_group, pixels / (2 * threads * most_)));
-        const Index fewest = ceil_div(pixels, tiles * most_);
-        const Index bundles =
-            fewest > threads ? smaller(pixels, ceil_div(fewest, threads) * threads) : fewest;  // as many for each
-        // Few pixels: the panels are shared out as well. Which panels go together changes no result.
-        const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
-        const Index items = bundles * splits * g_.groups;
-        const int team = team_size(items, work);
-        const Index pixels_most = tiles * most_, pointers = pixels_most * table_taps();
-        const Index copies = gathered_ ? pixels_most * shape_.rows + Gather<T>::slack() : 0;
-        Scratch<const T*> tables(team * pointers);
-        Scratch<T*> outs(team * pixels_most);
-        Scratch<T> rows(team * copies);
-        parallel(items, team, [&](Index item, int worker) {
-            const Index bundle = item / (splits * g_.groups), split = item / g_.groups % splits,
-                        group = item % g_.groups;
+        if (g_.pixels() == 0 || shape_.count() == 0) return;
+        const Shares<T> shares(g_, shape_);
+        const Index pointers = shares.pixels_most * table_taps(),
+                    copies = gathered_ ? shares.pixels_most * shape_.rows + Gather<T>::slack() : 0;
+        Scratch<const T*> tables(shares.team * pointers);
+        Scratch<T*> outs(shares.team * shares.pixels_most);
+        Scratch<T> rows(shares.team * copies);
+        parallel(shares.items, shares.team, [&](Index item, int worker) {
+            const auto share = shares.share(item);
             Bundle b;
-            b.group = group;
+            b.group = share.group;
             b.in = &tables[worker * pointers];
-            b.out = &outs[worker * pixels_most];
+            b.out = &outs[worker * shares.pixels_most];
             b.rows = rows.data() + worker * copies;
-            prepare(b, pixels * bundle / bundles, pixels * (bundle + 1) / bundles);
-            for (Index panel = panels * split / splits; panel < panels * (split + 1) / splits; panel++)
-                compute(b, panel);
+            prepare(b, share.begin, share.end);
+            for (Index panel = share.first_panel; panel < share.end_panel; panel++) compute(b, panel);
         });
     }
 

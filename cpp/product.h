@@ -90,7 +90,33 @@ template <class T, int N> void multiply_one_row(RowsWork<T> work, Index panel) {
     });
 }
 
-// A grid of one tap at (0, 0), or of few channels; its outputs lie side by side. An item of work is a group of tiles and some panels.
+// How the pixels of a grid, its groups and their panels are shared out: an item is some tiles of pixels, and of one group some
+// panels. Which of them go together changes no result.
+template <class T> struct Shares {
+    struct Share {
+        Index group, begin, end, first_panel, end_panel;
+    };
+    Index pixels, panels, groups, pixels_most, bundles, splits, items;
+    int team;  // workers
+
+    Shares(const Grid& g, const PanelShape<T>& shape) : pixels(g.pixels()), panels(shape.count()), groups(g.groups) {
+        const double work = double(pixels) * larger<Index>(1, shape.rows) * shape.padded_k() / width<T> * groups;
+        const Index threads = team_size(pixels, work), most = shape.pixels();
+        pixels_most = most * larger<Index>(1, smaller(tiles_in_group, pixels / (2 * threads * most)));
+        bundles = ceil_div(pixels, pixels_most);
+        if (bundles > threads) bundles = smaller(pixels, ceil_div(bundles, threads) * threads);  // as many for each
+        splits = bundles * groups < 2 * threads ? smaller(panels, threads) : 1;  // few pixels: panels as well
+        items = bundles * splits * groups;
+        team = team_size(items, work);
+    }
+    Share share(Index item) const {
+        const Index bundle = item / (splits * groups), split = item / groups % splits;
+        return {item % groups, pixels * bundle / bundles, pixels * (bundle + 1) / bundles, panels * split / splits,
+                panels * (split + 1) / splits};
+    }
+};
+
+// A grid of one tap at (0, 0), or of few channels; its outputs lie side by side.
 template <class T> class Product {
 public:
     static bool fits(const Grid& g) {
@@ -117,24 +143,13 @@ public:
     }
 
     void run() const {
-        const Index rows = g_.pixels(), panels = shape_.count(), most = shape_.pixels();
-        if (rows == 0 || panels == 0) return;
-        const double work = double(rows) * larger<Index>(1, shape_.rows) * shape_.padded_k() / width<T> * g_.groups;
-        const Index threads = team_size(rows, work);
-        const Index tiles = larger<Index>(1, smaller(tiles_in_group, rows / (2 * threads * most)));
-        const Index fewest = ceil_div(rows, tiles * most);
-        const Index bundles =
-            fewest > threads ? smaller(rows, ceil_div(fewest, threads) * threads) : fewest;  // as many for each
-        // Few rows: the panels are shared out as well. Which panels go together changes no result.
-        const Index splits = bundles * g_.groups < 2 * threads ? smaller(panels, threads) : 1;
-        const Index items = bundles * splits * g_.groups,
-                    copies = copied_ ? tiles * most * (smaller(shape_.rows, longest_sum) + width<T>) : 0;
-        const int team = team_size(items, work);
-        Scratch<T> memory(team * copies);
-        parallel(items, team, [&](Index item, int worker) {
-            const Index bundle = item / (splits * g_.groups), split = item / g_.groups % splits,
-                        group = item % g_.groups;
-            const Index begin = rows * bundle / bundles, count = rows * (bundle + 1) / bundles - begin;
+        if (g_.pixels() == 0 || shape_.count() == 0) return;
+        const Shares<T> shares(g_, shape_);
+        const Index copies = copied_ ? shares.pixels_most * (smaller(shape_.rows, longest_sum) + width<T>) : 0;
+        Scratch<T> memory(shares.team * copies);
+        parallel(shares.items, shares.team, [&](Index item, int worker) {
+            const auto share = shares.share(item);
+            const Index begin = share.begin, count = share.end - begin, group = share.group;
             // Long rows are done piece by piece, which stay in the second cache for all panels.
             for_stretches(1, shape_.rows, [&](Index, Index, Index channel, Index channels, bool last) {
                 Piece piece{x_ + begin * g_.in_pixel + group * g_.channels + channel,
@@ -146,9 +161,8 @@ public:
                             channels,
                             last && finish_ ? &epilogue_ : nullptr};
                 if (copied_) copy(piece, memory.data() + worker * copies);
-                for (Index panel = panels * split / splits, end = panels * (split + 1) / splits, done; panel < end;
-                     panel += done) {
-                    const bool several = count == 1 && panel + panels_of_one <= end &&
+                for (Index panel = share.first_panel, done; panel < share.end_panel; panel += done) {
+                    const bool several = count == 1 && panel + panels_of_one <= share.end_panel &&
                                          shape_.lanes(panel + panels_of_one - 1) == shape_.lanes_most;
                     done = several ? panels_of_one : 1;
                     multiply(piece, panel, several);
