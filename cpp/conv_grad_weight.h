@@ -10,7 +10,7 @@
 //
 // Pixels are cut into parts by the shape alone, never by the number of threads; each part has
 // sums of its own, in the panels of panels.h, and the parts are added in order at the end.
-// With few filters most lanes would be empty; where channels are gathered anyway (grid_conv.h), input and
+// With few filters most lanes would be empty; where channels are gathered anyway (gather.h), input and
 // gradient then change places: lanes are (tap, channel), and the filters are broadcast.
 //
 // Within a part, sums over about `usual_block` pixels at a time are added to memory, which also keeps
@@ -252,9 +252,8 @@ private:
 
     Index gathered_row() const { return g_.taps * g_.channels; }
     const T* gradient(const Block& b) const { return grad_ + b.begin * g_.out_pixel + b.group * g_.k; }
-    Index rows_wide() const {
-        return turned_ ? g_.k : gathered_ ? gathered_row() : g_.channels;
-    }  // broadcast channels under a tap
+    // Broadcast channels under a tap.
+    Index rows_wide() const { return turned_ ? g_.k : gathered_ ? gathered_row() : g_.channels; }
 
     void add_block(const Block& b) const {
         copy_lanes(turned_ ? b.gathered : gradient(b), turned_ ? gathered_row() : g_.out_pixel, b.count, shape_,

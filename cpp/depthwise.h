@@ -104,7 +104,7 @@ private:
 // Output pixels of a grid whose channels are kernels of their own.
 template <class T> class Depthwise {
 public:
-    // `images`: of how many the grid's are a part; `zeros`: as many as there are channels
+    // `zeros`: as many as there are channels
     Depthwise(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, const T* zeros,
               T* y)
         : g_(grid),
