@@ -6,7 +6,10 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
 
+#include <algorithm>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -61,10 +64,32 @@ public:
     }
     void run() const {
         nb::gil_scoped_release free;
-        for (const auto& kernel : record_) kernel();
+        make();
+    }
+    // Records that do not depend on each other, each on one worker.
+    static void run_beside(const std::vector<const Recorded*>& records) {
+        nb::gil_scoped_release free;
+        std::vector<std::exception_ptr> failed(records.size());
+        const auto one = [&](Index item) noexcept {
+            try {
+                records[item]->make();
+            } catch (...) {  // no memory, on a thread where nobody would catch it
+                failed[item] = std::current_exception();
+            }
+        };
+        const Index count = Index(records.size());
+        convscope::run_items(
+            count, int(std::min<Index>(count, convscope::get_threads())),
+            [](void* context, Index item, int) { (*static_cast<decltype(one)*>(context))(item); },
+            const_cast<void*>(static_cast<const void*>(&one)));
+        for (const auto& failure : failed)
+            if (failure) std::rethrow_exception(failure);
     }
 
 private:
+    void make() const {
+        for (const auto& kernel : record_) kernel();
+    }
     Record record_;
 };
 
@@ -426,7 +451,8 @@ NB_MODULE(_core, m) {
         "rounds"_a);
     nb::class_<Recorded>(m, "Recorded")
         .def(nb::init<nb::list, bool>(), "calls"_a, "later"_a)
-        .def("__call__", &Recorded::run);
+        .def("__call__", &Recorded::run)
+        .def_static("run_beside", &Recorded::run_beside, "records"_a);
     register_all<float>(m, "PackedConvFloat");
     register_all<double>(m, "PackedConvDouble");
 }

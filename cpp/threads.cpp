@@ -73,6 +73,8 @@ int processor() { return -1; }
 void send_away(std::thread::native_handle_type, int) {}
 #endif
 
+thread_local bool inside = false;  // of an item: a loop in it has no other workers
+
 struct Worker {
     std::atomic<int> processor{-1};  // on which it was when last called
     std::thread::native_handle_type thread;
@@ -96,7 +98,9 @@ struct Pool {
     std::atomic<Index> next{0};
 
     void take_items(int worker) {
+        inside = true;
         for (Index item; (item = next.fetch_add(1)) < items;) body(context, item, worker);
+        inside = false;
     }
 
     void live(int worker, unsigned seen) {
@@ -188,7 +192,7 @@ int get_threads() { return threads; }
 
 int team_size(Index items, double work) {
     const Index most = threads.load();
-    if (most == 1 || items < 2 || work < smallest_shared_work) return 1;
+    if (most == 1 || inside || items < 2 || work < smallest_shared_work) return 1;
     return static_cast<int>(items < most ? items : most);
 }
 

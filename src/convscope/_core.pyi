@@ -35,6 +35,9 @@ class Recorded:
 
     def __init__(self, calls: list[Callable[[], object]], later: bool) -> None: ...
     def __call__(self) -> None: ...
+    @staticmethod
+    def run_beside(records: list[Recorded]) -> None:
+        """Call each on one thread, several at a time; none may read what another writes."""
 
 class _PackedConv:
     """A convolution with packed weights.

@@ -112,6 +112,16 @@ template <class T> void test_conv(const ConvShape& s, Algorithm algorithm) {
         for (Index k = 0; k < pixel; k++)
             if (wide[p * pixel + k] != (k < s.k ? dense[p * s.k + k] : T(7)))
                 return std::printf("%s in a wider image\n", name.c_str()), void(failures++);
+    // Images at the same time, each on one worker.
+    ConvShape one = s;
+    one.n = 1;
+    std::vector<T> beside(outputs);
+    const auto image = [&](Index n) {
+        kernels.conv(one, packed, &x[n * s.h * s.w * s.c], {nullptr, Activation::clip, low, high}, &beside[n * outputs / s.n]);
+    };
+    run_items(s.n, int(std::min<Index>(4, s.n)),
+              [](void* f, Index n, int) { (*static_cast<decltype(image)*>(f))(n); }, const_cast<void*>(static_cast<const void*>(&image)));
+    if (beside != dense) std::printf("%s image beside image\n", name.c_str()), failures++;
     compare<T>(name + " input gradient", on_any_threads<T>(name, Index(dx.size()), [&](T* to) {
                    kernels.conv_grad_input(s, algorithm, grad.data(), w.data(), to);
                }), dx);

@@ -127,6 +127,23 @@ def test_after_fork(native, threads: Callable[[int], None]) -> None:
         assert_identical(everything(native, SHARED_OUT[0]), expected)
 
 
+def test_records_beside_each_other(native, threads: Callable[[int], None]) -> None:
+    """Each is computed as if alone; a call that is none is made as well."""
+    threads(3)
+    sources = [np.random.default_rng(i).standard_normal((40, 50)).astype("f4") for i in range(7)]
+    results = [np.zeros_like(source) for source in sources]
+    calls = [native.bind(native.relu, x, out=y) for x, y in zip(sources, results, strict=True)]
+    records = [call for bound in calls for call in native.joined([bound])]
+    native.beside(records)
+    native.beside([])
+    for x, y in zip(sources, results, strict=True):
+        np.testing.assert_array_equal(y, np.maximum(x, 0))
+    results[0][...] = 7
+    native.beside([*records, lambda: results[1].fill(5)])
+    np.testing.assert_array_equal(results[0], np.maximum(sources[0], 0))
+    assert (results[1] == 5).all()
+
+
 def test_more_threads_than_work(native, threads: Callable[[int], None]) -> None:
     threads(64)
     x, weight, bias, _ = SHARED_OUT[4].arrays("float32")

@@ -357,6 +357,24 @@ def test_images_computed_apart_give_the_same_bits(monkeypatch: pytest.MonkeyPatc
         np.testing.assert_array_equal(np.concatenate([net.predict(image[None]) for image in x]), wanted)
 
 
+def test_images_on_several_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cs.get_threads()
+    try:
+        for net in (everything("float32"), branches(), cs.models.lenet5()):
+            cs.set_threads(1)
+            x = images(net, 11)
+            wanted = net.predict(x)
+            monkeypatch.setattr("convscope.network.predictor.WORTH_A_THREAD", 1)
+            for cache, threads in ((1, 2), (1 << 30, 2), (1 << 16, 3), (1 << 30, 16)):
+                monkeypatch.setattr("convscope.network.predictor.CACHE", cache)
+                cs.set_threads(threads)
+                np.testing.assert_array_equal(net.fused().predict(x), wanted)
+                for count in (1, 2, 3, 8):
+                    np.testing.assert_array_equal(net.predict(x[:count]), wanted[:count])
+    finally:
+        cs.set_threads(before)
+
+
 def test_many_sizes_one_after_the_other() -> None:
     net = everything("float32")
     for count in (1, 3, 2, 9, 4, 5, 6, 7, 8, 10, 1, 3):

@@ -25,7 +25,7 @@ from convscope.layers import Concatenate, Flatten
 from convscope.layers.base import Array, Shape
 from convscope.layers.fused import FusedConv2d
 from convscope.network.graph import Node, consumers
-from convscope.ops.prepared import copy_input, joined, room
+from convscope.ops.prepared import beside, copy_input, joined, room
 
 __all__ = ["Memory", "Plan"]
 
@@ -98,10 +98,20 @@ class Plan:
 
     def run(self, inputs: Mapping[str, Array]) -> None:
         """Compute; the results are in `arrays` until the next run of a plan in the same memory."""
-        for name in self.inputs:
-            copy_input(inputs[name], self.arrays[name])
+        self.take(inputs)
         for call in self._calls:
             call()
+
+    def take(self, inputs: Mapping[str, Array]) -> None:
+        """Copy the inputs to where the calls read them."""
+        for name in self.inputs:
+            copy_input(inputs[name], self.arrays[name])
+
+    @staticmethod
+    def run_beside(plans: Sequence[Plan]) -> None:
+        """Compute what plans of one network, each in memory of its own, have taken; each on one thread."""
+        for calls in zip(*(plan._calls for plan in plans), strict=True):
+            beside(list(calls))
 
     def _owner(self, name: str) -> str:
         """Give the value in whose memory another one lies; its own name if it has memory of its own."""

@@ -25,6 +25,7 @@ from convscope.errors import InvalidValue
 
 __all__ = [
     "Core",
+    "beside",
     "bind",
     "core",
     "default_threads",
@@ -124,6 +125,16 @@ def joined(calls: list[Callable[[], object]]) -> list[Callable[[], object]]:
     """Give as few calls as do the same as calls from `bind`, one after the other."""
     native = _native()
     return calls if native is None else native.joined(calls)
+
+
+def beside(calls: list[Callable[[], object]]) -> None:
+    """Make calls of which none reads what another writes; at the same time where the core can."""
+    native = _native()
+    if native is not None:
+        native.beside(calls)
+        return
+    for call in calls:
+        call()
 
 
 def recorded(call: Callable[[], object]) -> Callable[[], None] | None:

@@ -10,10 +10,11 @@ import math
 from collections.abc import Callable
 
 from convscope.ops.arguments import Pads, Size, check_arrays, check_ndim, check_out, place_kernel
-from convscope.ops.chooser import bind, get, joined, recorded
+from convscope.ops.chooser import beside, bind, get, joined, recorded
 from convscope.ops.memory import Array
 
 __all__ = [
+    "beside",
     "copy_input",
     "joined",
     "prepared_flatten",

@@ -29,6 +29,16 @@ def joined(calls: Iterable[Callable[[], object]]) -> list[Callable[[], object]]:
     return found
 
 
+def beside(calls: list[Callable[[], object]]) -> None:
+    """Make calls of which none reads what another writes; each on a thread of its own if all are joined."""
+    records = [call for call in calls if isinstance(call, _core.Recorded)]
+    if len(records) == len(calls):
+        _core.Recorded.run_beside(records)
+        return
+    for call in calls:
+        call()
+
+
 def recorded(call: Callable[[], object]) -> Callable[[], None]:
     """Make a call, and give one that makes its kernels again, with the same arrays, and does nothing else."""
     return _core.Recorded([call], False)
