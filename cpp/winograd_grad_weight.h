@@ -28,7 +28,7 @@ public:
           grad_(grad),
           shape_(winograd_shape<T>(M, grid.c, grid.k)),
           reader_(g_),
-          groups_(larger<Index>(1, ceil_div(grid.count(), most_tiles))),
+          groups_(larger<Index>(1, ceil_div(grid.count(), few_sums() ? most_tiles / 2 : most_tiles))),
           each_(ceil_div(grid.count(), groups_)),
           x_spacing_(each_ * block + 64 / Index(sizeof(T))),
           grad_spacing_(each_ * shape_.lanes_most + 64 / Index(sizeof(T))),
@@ -52,6 +52,8 @@ public:
 private:
     static constexpr int N = M + 2, places = N * N;
     static constexpr Index most_tiles = usual_block;
+    // Sums so few that it pays to add to them oftener, and to have fewer tiles to read and write at a time.
+    bool few_sums() const { return shape_.size() * Index(sizeof(T)) <= Index(4) << 20; }
     static constexpr Index block = channels_of_block<T>(tile_pixels<tile_vectors>);
 
     void transform(Index begin, Index end) {
