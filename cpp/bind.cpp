@@ -6,24 +6,21 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/vector.h>
 
-#include <algorithm>
-#include <exception>
-#include <functional>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "dispatch.h"
 #include "memory.h"
-#include "threads.h"
+#include "record.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
 using convscope::ConvShape;
 using convscope::Index;
 using convscope::PoolShape;
+using convscope::perform;
+using convscope::Recorded;
 
 namespace {
 
@@ -35,63 +32,6 @@ using Pair = std::pair<Index, Index>;
 using Pads = std::pair<Pair, Pair>;
 
 template <class T> const convscope::Functions<T>& kernels() { return convscope::active_isa().functions(T{}); }
-
-// Kernels with their arrays, which they keep alive, one after the other.
-typedef std::vector<std::function<void()>> Record;
-
-// While a record is open on a thread, kernels are noted there; they are called as well unless it is for later.
-thread_local Record* open_record = nullptr;
-thread_local bool for_later = false;
-
-template <class Kernel> auto perform(const Kernel& kernel) {
-    if (open_record) open_record->push_back([kernel] { kernel(); });
-    if (open_record && for_later) return decltype(kernel())();
-    nb::gil_scoped_release free;
-    return kernel();
-}
-
-// The kernels that some calls make, which are made again and again with no Python between them.
-class Recorded {
-public:
-    Recorded(nb::list calls, bool later) {
-        struct Opened {  // until the calls are made, or fail
-            Record* before = std::exchange(open_record, nullptr);
-            bool later_before = for_later;
-            ~Opened() { open_record = before, for_later = later_before; }
-        } opened;
-        open_record = &record_, for_later = later;
-        for (nb::handle call : calls) call();
-    }
-    void run() const {
-        nb::gil_scoped_release free;
-        make();
-    }
-    // Records that do not depend on each other, each on one worker.
-    static void run_beside(const std::vector<const Recorded*>& records) {
-        nb::gil_scoped_release free;
-        std::vector<std::exception_ptr> failed(records.size());
-        const auto one = [&](Index item) noexcept {
-            try {
-                records[item]->make();
-            } catch (...) {  // no memory, on a thread where nobody would catch it
-                failed[item] = std::current_exception();
-            }
-        };
-        const Index count = Index(records.size());
-        convscope::run_items(
-            count, int(std::min<Index>(count, convscope::get_threads())),
-            [](void* context, Index item, int) { (*static_cast<decltype(one)*>(context))(item); },
-            const_cast<void*>(static_cast<const void*>(&one)));
-        for (const auto& failure : failed)
-            if (failure) std::rethrow_exception(failure);
-    }
-
-private:
-    void make() const {
-        for (const auto& kernel : record_) kernel();
-    }
-    Record record_;
-};
 
 template <class Array> auto data_of(const std::optional<Array>& array) { return array ? array->data() : nullptr; }
 

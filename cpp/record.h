@@ -1,0 +1,78 @@
+// Calls of kernels, noted down with their arrays and made again with no Python between them.
+//
+//     Python calls ──► perform(kernel) ──► the kernel, and a note of it while a record is open on this thread
+//     Recorded.run ──► the notes, one after the other; run_beside: several records, each on one worker
+#pragma once
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/vector.h>
+
+#include <algorithm>
+#include <exception>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "threads.h"
+
+namespace convscope {
+
+namespace nb = nanobind;
+
+// Kernels with their arrays, which they keep alive, one after the other.
+typedef std::vector<std::function<void()>> Record;
+
+// While a record is open on a thread, kernels are noted there; they are called as well unless it is for later.
+inline thread_local Record* open_record = nullptr;
+inline thread_local bool for_later = false;
+
+template <class Kernel> auto perform(const Kernel& kernel) {
+    if (open_record) open_record->push_back([kernel] { kernel(); });
+    if (open_record && for_later) return decltype(kernel())();
+    nb::gil_scoped_release free;
+    return kernel();
+}
+
+// The kernels that some calls make, which are made again and again with no Python between them.
+class Recorded {
+public:
+    Recorded(nb::list calls, bool later) {
+        struct Opened {  // until the calls are made, or fail
+            Record* before = std::exchange(open_record, nullptr);
+            bool later_before = for_later;
+            ~Opened() { open_record = before, for_later = later_before; }
+        } opened;
+        open_record = &record_, for_later = later;
+        for (nb::handle call : calls) call();
+    }
+    void run() const {
+        nb::gil_scoped_release free;
+        make();
+    }
+    // Records that do not depend on each other, each on one worker.
+    static void run_beside(const std::vector<const Recorded*>& records) {
+        nb::gil_scoped_release free;
+        std::vector<std::exception_ptr> failed(records.size());
+        const auto one = [&](Index item) noexcept {
+            try {
+                records[item]->make();
+            } catch (...) {  // no memory, on a thread where nobody would catch it
+                failed[item] = std::current_exception();
+            }
+        };
+        const Index count = Index(records.size());
+        run_items(
+            count, int(std::min<Index>(count, get_threads())),
+            [](void* context, Index item, int) { (*static_cast<decltype(one)*>(context))(item); },
+            const_cast<void*>(static_cast<const void*>(&one)));
+        for (const auto& failure : failed)
+            if (failure) std::rethrow_exception(failure);
+    }
+
+private:
+    void make() const {
+        for (const auto& kernel : record_) kernel();
+    }
+    Record record_;
+};
+
+}  // namespace convscope
