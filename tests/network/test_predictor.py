@@ -408,3 +408,24 @@ def test_a_layer_without_prepare_of_its_own_may_be_prepared() -> None:
 
     net = Network([Node("twice", Twice(), "input"), Node("again", Twice(), "twice")], (4,))
     np.testing.assert_array_equal(net.predict(np.ones((2, 4), np.float32)), np.full((2, 4), 4))
+
+
+@pytest.mark.skipif(cs.core().name != "native", reason="the reference has one thread")
+def test_groups_at_the_same_time_take_no_more_memory_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = cs.models.lenet5()
+    x = images(net, 64)
+    before = cs.get_threads()
+    taken: list[int] = []
+    beside = Plan.run_beside
+    monkeypatch.setattr(
+        Plan, "run_beside", staticmethod(lambda plans: (taken.append(len(plans)), beside(plans)))
+    )
+    try:
+        cs.set_threads(2)
+        wanted = net.predict(x)
+        assert taken == [2]  # 32 images on each
+        monkeypatch.setattr("convscope.network.predictor.MOST_BESIDE", 1 << 20)
+        np.testing.assert_array_equal(net.fused().predict(x), wanted)
+        assert taken == [2]  # all images at once, layer by layer
+    finally:
+        cs.set_threads(before)

@@ -22,7 +22,8 @@ __all__ = ["Predictor"]
 
 CACHE = 4 << 20  # bytes that a run may spread over: about what stays near a processor
 MOST_PLANS = 8  # input shapes a worker remembers
-MOST_WORKERS = 16  # sets of memory that are kept; more threads at once get theirs anew
+MOST_WORKERS = 16  # sets of memory that are kept for threads of the caller; more at once get theirs anew
+MOST_BESIDE = 512 << 20  # bytes that groups of images at the same time may take; more are computed in turn
 WORTH_A_THREAD = 100_000  # values of maps: fewer are computed as soon as a thread is woken
 
 
@@ -65,7 +66,7 @@ class Predictor:
             results = workers[0].run(inputs, copy)
         else:
             results = _run_apart(workers, self._outputs, inputs, count, some)
-        state.idle.extend(workers[: max(0, MOST_WORKERS - len(state.idle))])
+        state.idle.extend(workers[: max(0, max(MOST_WORKERS, beside) - len(state.idle))])
         return results
 
     def _worker(self, state: _State) -> _Worker:
@@ -92,7 +93,7 @@ class _State:
         self.of = of  # made before anything is folded or packed: a later change is noticed
         self.nodes = fused()
         self.idle: list[_Worker] = []
-        self._at_once: dict[tuple[Shape, ...], tuple[int, int]] = {}
+        self._at_once: dict[tuple[Shape, ...], tuple[int, int, int]] = {}
 
     def shares(self, inputs: Mapping[str, Array], outputs: tuple[str, ...], count: int) -> tuple[int, int]:
         """Say how many images are best computed together, and how many such groups at the same time.
@@ -100,13 +101,14 @@ class _State:
         Every thread takes a group through the whole network where there is one for each: then they need not
         wait for each other after every layer.
         """
-        some, values = self._images_at_once(inputs, outputs)
+        some, values, size = self._images_at_once(inputs, outputs)
         threads = get_threads()
         each = min(some, count // threads)
-        return (each, threads) if threads > 1 and each * values >= WORTH_A_THREAD else (some, 1)
+        pays = threads > 1 and each * values >= WORTH_A_THREAD and threads * each * size <= MOST_BESIDE
+        return (each, threads) if pays else (some, 1)
 
-    def _images_at_once(self, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> tuple[int, int]:
-        """Say how many images are best computed together, and how many values the maps of one have.
+    def _images_at_once(self, inputs: Mapping[str, Array], outputs: tuple[str, ...]) -> tuple[int, int, int]:
+        """Say how many images are best computed together; and the values, and bytes, of the maps of one.
 
         As many as the cache holds the maps of; but so many that the weights are read no oftener than the
         maps. (Measured, batch 32: MobileNetV2 in 0.71 of the time, SqueezeNet 1.1 in 0.88, ResNet-18 alike.)
@@ -118,10 +120,10 @@ class _State:
                 {node.name: node for node in self.nodes}, dict(zip(inputs, single, strict=True))
             )
             dtype = next(iter(inputs.values())).dtype
-            fitting = CACHE // Plan(self.nodes, outputs, shapes, tuple(inputs), dtype).size
+            size = Plan(self.nodes, outputs, shapes, tuple(inputs), dtype).size
             maps = sum(math.prod(shapes[node.name]) for node in self.nodes)  # each written, then read
             weights = sum(array.size for node in self.nodes for array in node.layer.parameters.values())
-            found = self._at_once[single] = max(1, fitting, weights // (2 * maps)), maps
+            found = self._at_once[single] = max(1, CACHE // size, weights // (2 * maps)), maps, size
         return found
 
 
