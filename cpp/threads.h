@@ -2,8 +2,9 @@
 //
 //     parallel(items, work, body)     body(item, worker) for 0 <= item < items, 0 <= worker < team_size(...)
 //
-// A loop inside an item runs on the worker that has the item. Items are handed out one at a time, so which worker gets which item is chance: a body must
-// not let its result depend on `worker`, which only names the scratch memory it may use.
+// Items are handed out one at a time, so which worker gets which item is chance: a body must
+// not let its result depend on `worker`, which only names the scratch memory it may use. A loop
+// inside an item runs on the worker that has the item.
 #pragma once
 #include <stddef.h>
 
