@@ -1,17 +1,10 @@
-// Loops over the thread pool, and scratch memory, for the kernels.
+// What every kernel needs: loops over the thread pool, and scratch memory.
 #pragma once
 #include "memory.h"
 #include "threads.h"
 #include "vector.h"
 
 namespace convscope::CONVSCOPE_ISA {
-
-// body(item, worker) for every item, on `team` workers (see team_size); what an item computes must not depend on its worker.
-template <class Body> void parallel(Index items, int team, const Body& body) {
-    run_items(
-        items, team, [](void* context, Index item, int worker) { (*static_cast<const Body*>(context))(item, worker); },
-        const_cast<Body*>(&body));
-}
 
 // Memory for the length of a scope.
 template <class T> class Scratch {

@@ -52,18 +52,14 @@ public:
     static void run_beside(const std::vector<const Recorded*>& records) {
         nb::gil_scoped_release free;
         std::vector<std::exception_ptr> failed(records.size());
-        const auto one = [&](Index item) noexcept {
+        const Index count = Index(records.size());
+        parallel(count, int(std::min<Index>(count, get_threads())), [&](Index item, int) {
             try {
                 records[item]->make();
             } catch (...) {  // no memory, on a thread where nobody would catch it
                 failed[item] = std::current_exception();
             }
-        };
-        const Index count = Index(records.size());
-        run_items(
-            count, int(std::min<Index>(count, get_threads())),
-            [](void* context, Index item, int) { (*static_cast<decltype(one)*>(context))(item); },
-            const_cast<void*>(static_cast<const void*>(&one)));
+        });
         for (const auto& failure : failed)
             if (failure) std::rethrow_exception(failure);
     }

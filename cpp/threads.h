@@ -1,6 +1,6 @@
 // The thread pool: parallel loops over items, nothing else.
 //
-//     parallel(items, work, body)     body(item, worker) for 0 <= item < items, 0 <= worker < team_size(...)
+//     parallel(items, team, body)     body(item, worker) for 0 <= item < items, 0 <= worker < team
 //
 // Items are handed out one at a time, so which worker gets which item is chance: a body must
 // not let its result depend on `worker`, which only names the scratch memory it may use. A loop
@@ -22,5 +22,12 @@ int team_size(Index items, double work);
 // Calls body(context, item, worker) for every item on `team` threads, the caller among them. A loop started while
 // another Python thread holds the pool runs in its caller alone.
 void run_items(Index items, int team, void (*body)(void* context, Index item, int worker), void* context);
+
+// body(item, worker) for every item, on `team` workers (see team_size); what an item computes must not depend on its worker.
+template <class Body> void parallel(Index items, int team, const Body& body) {
+    run_items(
+        items, team, [](void* context, Index item, int worker) { (*static_cast<const Body*>(context))(item, worker); },
+        const_cast<Body*>(&body));
+}
 
 }  // namespace convscope

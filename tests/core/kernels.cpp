@@ -116,11 +116,9 @@ template <class T> void test_conv(const ConvShape& s, Algorithm algorithm) {
     ConvShape one = s;
     one.n = 1;
     std::vector<T> beside(outputs);
-    const auto image = [&](Index n) {
+    parallel(s.n, int(std::min<Index>(4, s.n)), [&](Index n, int) {
         kernels.conv(one, packed, &x[n * s.h * s.w * s.c], {nullptr, Activation::clip, low, high}, &beside[n * outputs / s.n]);
-    };
-    run_items(s.n, int(std::min<Index>(4, s.n)),
-              [](void* f, Index n, int) { (*static_cast<decltype(image)*>(f))(n); }, const_cast<void*>(static_cast<const void*>(&image)));
+    });
     if (beside != dense) std::printf("%s image beside image\n", name.c_str()), failures++;
     compare<T>(name + " input gradient", on_any_threads<T>(name, Index(dx.size()), [&](T* to) {
                    kernels.conv_grad_input(s, algorithm, grad.data(), w.data(), to);

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import tracemalloc
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -357,22 +358,28 @@ def test_images_computed_apart_give_the_same_bits(monkeypatch: pytest.MonkeyPatc
         np.testing.assert_array_equal(np.concatenate([net.predict(image[None]) for image in x]), wanted)
 
 
-def test_images_on_several_threads_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of threads; it is put back afterwards."""
     before = cs.get_threads()
-    try:
-        for net in (everything("float32"), branches(), cs.models.lenet5()):
-            cs.set_threads(1)
-            x = images(net, 11)
-            wanted = net.predict(x)
-            monkeypatch.setattr("convscope.network.predictor.WORTH_A_THREAD", 1)
-            for cache, threads in ((1, 2), (1 << 30, 2), (1 << 16, 3), (1 << 30, 16)):
-                monkeypatch.setattr("convscope.network.predictor.CACHE", cache)
-                cs.set_threads(threads)
-                np.testing.assert_array_equal(net.fused().predict(x), wanted)
-                for count in (1, 2, 3, 8):
-                    np.testing.assert_array_equal(net.predict(x[:count]), wanted[:count])
-    finally:
-        cs.set_threads(before)
+    yield cs.set_threads
+    cs.set_threads(before)
+
+
+def test_images_on_several_threads_give_the_same_bits(
+    monkeypatch: pytest.MonkeyPatch, set_threads: Callable[[int], None]
+) -> None:
+    for net in (everything("float32"), branches(), cs.models.lenet5()):
+        set_threads(1)
+        x = images(net, 11)
+        wanted = net.predict(x)
+        monkeypatch.setattr("convscope.network.predictor.WORTH_A_THREAD", 1)
+        for cache, threads in ((1, 2), (1 << 30, 2), (1 << 16, 3), (1 << 30, 16)):
+            monkeypatch.setattr("convscope.network.predictor.CACHE", cache)
+            set_threads(threads)
+            np.testing.assert_array_equal(net.fused().predict(x), wanted)
+            for count in (1, 2, 3, 8):
+                np.testing.assert_array_equal(net.predict(x[:count]), wanted[:count])
 
 
 def test_many_sizes_one_after_the_other() -> None:
@@ -411,21 +418,22 @@ def test_a_layer_without_prepare_of_its_own_may_be_prepared() -> None:
 
 
 @pytest.mark.skipif(cs.core().name != "native", reason="the reference has one thread")
-def test_groups_at_the_same_time_take_no_more_memory_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_at_the_same_time_take_no_more_memory_than_allowed(
+    monkeypatch: pytest.MonkeyPatch, set_threads: Callable[[int], None]
+) -> None:
     net = cs.models.lenet5()
     x = images(net, 64)
-    before = cs.get_threads()
     taken: list[int] = []
-    beside = Plan.run_beside
-    monkeypatch.setattr(
-        Plan, "run_beside", staticmethod(lambda plans: (taken.append(len(plans)), beside(plans)))
-    )
-    try:
-        cs.set_threads(2)
-        wanted = net.predict(x)
-        assert taken == [2]  # 32 images on each
-        monkeypatch.setattr("convscope.network.predictor.MOST_BESIDE", 1 << 20)
-        np.testing.assert_array_equal(net.fused().predict(x), wanted)
-        assert taken == [2]  # all images at once, layer by layer
-    finally:
-        cs.set_threads(before)
+    run_beside = Plan.run_beside
+
+    def counted(plans: list[Plan]) -> None:
+        taken.append(len(plans))
+        run_beside(plans)
+
+    monkeypatch.setattr(Plan, "run_beside", staticmethod(counted))
+    set_threads(2)
+    wanted = net.predict(x)
+    assert taken == [2]  # 32 images on each
+    monkeypatch.setattr("convscope.network.predictor.MOST_BESIDE", 1 << 20)
+    np.testing.assert_array_equal(net.fused().predict(x), wanted)
+    assert taken == [2]  # all images at once, layer by layer

@@ -66,7 +66,8 @@ class Predictor:
             results = workers[0].run(inputs, copy)
         else:
             results = _run_apart(workers, self._outputs, inputs, count, some)
-        state.idle.extend(workers[: max(0, max(MOST_WORKERS, beside) - len(state.idle))])
+        room = max(MOST_WORKERS, beside) - len(state.idle)
+        state.idle.extend(workers[: max(0, room)])
         return results
 
     def _worker(self, state: _State) -> _Worker:

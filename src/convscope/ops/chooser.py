@@ -130,11 +130,9 @@ def joined(calls: list[Callable[[], object]]) -> list[Callable[[], object]]:
 def beside(calls: list[Callable[[], object]]) -> None:
     """Make calls of which none reads what another writes; at the same time where the core can."""
     native = _native()
-    if native is not None:
-        native.beside(calls)
-        return
-    for call in calls:
-        call()
+    if native is None or not native.beside(calls):
+        for call in calls:
+            call()
 
 
 def recorded(call: Callable[[], object]) -> Callable[[], None] | None:

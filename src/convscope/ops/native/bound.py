@@ -29,14 +29,13 @@ def joined(calls: Iterable[Callable[[], object]]) -> list[Callable[[], object]]:
     return found
 
 
-def beside(calls: list[Callable[[], object]]) -> None:
-    """Make calls of which none reads what another writes; each on a thread of its own if all are joined."""
+def beside(calls: list[Callable[[], object]]) -> bool:
+    """Make calls at the same time, each on one thread; False, and nothing is done, if some are not joined."""
     records = [call for call in calls if isinstance(call, _core.Recorded)]
-    if len(records) == len(calls):
+    able = len(records) == len(calls)
+    if able:
         _core.Recorded.run_beside(records)
-        return
-    for call in calls:
-        call()
+    return able
 
 
 def recorded(call: Callable[[], object]) -> Callable[[], None]:
