@@ -11,7 +11,6 @@
 #include "conv_planar.h"
 #include "depthwise.h"
 #include "grid_conv.h"
-#include "padded.h"
 #include "winograd.h"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -71,10 +70,6 @@ template <class T> void conv(const ConvShape& s, const PackedWeights<T>& w, cons
     if (w.algorithm != Algorithm::direct) return winograd(forward_tiles(s, w.algorithm), x, w, epilogue, y);
     if (is_depthwise(s)) return depthwise(s, x, w, epilogue, y);
     if (is_planar<T>(s)) return PlanarConv<T>(s, x, w, epilogue, y).run();
-    if (Padded<T>::pays(s)) {
-        const Padded<T> padded(s, x);
-        return conv(padded.shape, w, padded.image.data(), epilogue, y);
-    }
     Scratch<Tap> taps(s.kernel_y * s.kernel_x);
     forward_taps(s, taps.data());
     convolve<T>(forward_grid(s, taps.data(), epilogue.pixel), x, w, epilogue, y);

@@ -100,14 +100,14 @@ private:
         for (Index panel = 0; panel < shape_.count(); panel++)
             for_stretches(1, s_.k, [&](Index, Index, Index channel, Index channels, bool) {
                 const T* weights = packed_.data() + shape_.offset(panel) + channel * shape_.row(panel);
-                multiply_rows<T>({from + channel,
-                                  s_.k,
-                                  channels,
-                                  weights,
-                                  products + panel * shape_.lanes_most,
-                                  shape_.padded_k(),
-                                  {shape_.row(panel), nullptr, channel > 0, nullptr}},
-                                 count, shape_.vectors(panel));
+                multiply_rows<RowTiles, T>({from + channel,
+                                            s_.k,
+                                            channels,
+                                            weights,
+                                            products + panel * shape_.lanes_most,
+                                            shape_.padded_k(),
+                                            {shape_.row(panel), nullptr, channel > 0, nullptr}},
+                                           count, shape_.vectors(panel));
             });
     }
 

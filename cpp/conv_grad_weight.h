@@ -10,17 +10,16 @@
 //
 // Pixels are cut into parts by the shape alone, never by the number of threads; each part has
 // sums of its own, in the panels of panels.h, and the parts are added in order at the end.
-// With few filters most lanes would be empty; where channels are gathered anyway (gather.h), input and
-// gradient then change places: lanes are (tap, channel), and the filters are broadcast.
-//
 // Within a part, sums over about `usual_block` pixels at a time are added to memory, which also keeps
 // the rounding error down. What they read is copied first, side by side: rows of images lie a round number of
 // bytes apart and would fight over a few sets of the first cache.
 //
 //     lanes    [panel][pixel][V vectors]
 //     tiles    [tile][pixel][P channels]      some channels at a time, for all panels; without the pixels whose tap lies in the padding
+//     strips   (strips.h)                     in their place, where channels are few
 #pragma once
 #include "conv.h"
+#include "strips.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
@@ -37,45 +36,25 @@ template <class T> struct WeightSumWork {
     bool add;  // to what is there
 };
 
-template <class T, int P, int V> void weight_sums(const WeightSumWork<T>& work) {
-    constexpr int W = width<T>;
-    Vector<T> sums[P][V];
-    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
-    const T* x = work.x;
-    for (Index i = 0; i < work.pixels; i++, x += work.row) {
-        const T* lanes = work.lanes + work.pixel[i] * (V * W);
-        Vector<T> g[V];
-        unroll<V>([&](auto v) CONVSCOPE_LAMBDA { g[v] = load(lanes + v * W); });
-        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-            const Vector<T> b = broadcast(x[p]);
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { multiply_add<T>(sums[p][v], b, g[v]); });
-        });
-    }
-    unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-        unroll<V>([&](auto v) CONVSCOPE_LAMBDA {
-            T* to = work.sums + (p * V + v) * W;
-            store(to, work.add ? load(to) + sums[p][v] : sums[p][v]);
-        });
-    });
-}
-
-template <class T> using WeightSums = void (*)(const WeightSumWork<T>&);
-
-template <class T, int V> struct WeightSumTable {
-    WeightSums<T> kernels[tile_pixels<V>];
-    constexpr WeightSumTable() : kernels() { fill<1>(); }
-    template <int P> constexpr void fill() {
-        kernels[P - 1] = weight_sums<T, P, V>;
-        if constexpr (P < tile_pixels<V>) fill<P + 1>();
+template <class T, int P, int V> struct WeightSums {
+    static void run(const WeightSumWork<T>& work) {
+        constexpr int W = width<T>;
+        Vector<T> sums[P][V];
+        unroll<P>([&](auto p)
+                      CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
+        const T* x = work.x;
+        for (Index i = 0; i < work.pixels; i++, x += work.row) {
+            const T* lanes = work.lanes + work.pixel[i] * (V * W);
+            Vector<T> g[V];
+            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { g[v] = load(lanes + v * W); });
+            unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
+                const Vector<T> b = broadcast(x[p]);
+                unroll<V>([&](auto v) CONVSCOPE_LAMBDA { multiply_add<T>(sums[p][v], b, g[v]); });
+            });
+        }
+        keep_sums<T, P, V>(sums, work.sums, work.add);
     }
 };
-template <class T, int V> constexpr WeightSumTable<T, V> weight_sum_table{};
-
-template <class T> WeightSums<T> find_weight_sums(Index channels, Index vectors) {
-    if (vectors == 1) return weight_sum_table<T, 1>.kernels[channels - 1];
-    if (vectors == 2) return weight_sum_table<T, 2>.kernels[channels - 1];
-    return weight_sum_table<T, tile_vectors>.kernels[channels - 1];
-}
 
 // Broadcast values of up to `pixel_block` pixels, in tiles of at most `most` channels, about equally large.
 //
@@ -113,16 +92,15 @@ public:
     }
 
     // Takes rows that lie side by side as they are.
-    void take(const T* rows, Index stride, Index pixels) { taken_ = rows, row_ = stride, pixels_ = pixels; }
     Tiles(Index channels, Index most, const T* rows, Index stride, Index pixels) : Tiles(channels, most, nullptr) {
-        take(rows, stride, pixels);
+        taken_ = rows, row_ = stride, pixels_ = pixels;
     }
 
     // sums[c][lane] (+)= sum over p of x[p][c] * lanes[pixel[p]][lane], for all channels c
     void multiply(const int* pixel, const T* lanes, Index vectors, T* sums, bool add) const {
         for_each([&](Index i, Index c, Index channels) {
-            find_weight_sums<T>(channels, vectors)({taken_ ? taken_ + c : memory_ + i * spacing_, row_, pixel, pixels_,
-                                                    lanes, sums + c * vectors * width<T>, add});
+            find_kernel<WeightSums, T>(channels, vectors)({taken_ ? taken_ + c : memory_ + i * spacing_, row_, pixel,
+                                                           pixels_, lanes, sums + c * vectors * width<T>, add});
         });
     }
 
@@ -164,10 +142,8 @@ public:
           zeros_(grid.in_pixel),
           table_(g_, x, zeros_.data()),
           x_end_(x + grid.n * grid.in_h * grid.in_w * grid.in_pixel),
-          gather_(g_, table_, x, x_end_) {
-        gathered_ = has_few_channels(g_);
-        turned_ = gathered_ && 2 * g_.k <= width<T>;
-        if (turned_) shape_ = {g_.k, g_.taps * g_.channels};
+          few_(has_few_channels(grid)),
+          strips_(g_, pixel_block) {
         // About sixteen items: parts of the pixels that pay for sums of their own, then some panels each (tiles are made for every item, so a
         // single worker does all panels at once).
         const Index items = 16, most_elements = Index(1) << 22;
@@ -184,10 +160,9 @@ public:
         const int team = team_size(items, work);
         Scratch<T> sums(parts_ * all);
         if (g_.pixels() == 0) memset(sums.data(), 0, parts_ * all * sizeof(T));
-        const Index listed = (gathered_ ? 1 : g_.taps) * pixel_block;
+        const Index listed = (few_ ? 1 : g_.taps) * pixel_block;
         const Index lanes = ceil_div(shape_.count(), splits_) * lanes_size,
-                    rows = gathered_ ? (pixel_block * gathered_row() / width<T> + 2) * width<T> : 0,
-                    copies = lanes + rows + Tiles<T>::size(rows_wide(), shape_.pixels());
+                    copies = lanes + (few_ ? strips_.size() : Tiles<T>::size(g_.channels, shape_.pixels()));
         Scratch<const T*> tables(team * listed);
         Scratch<int> pixels(team * (listed + g_.taps));
         Scratch<T> memory(team * copies);
@@ -198,20 +173,17 @@ public:
             b.first_panel = shape_.count() * split / splits_, b.end_panel = shape_.count() * (split + 1) / splits_;
             b.x = &tables[worker * listed];
             b.pixel = &pixels[worker * (listed + g_.taps)], b.listed = b.pixel + listed;
-            b.lanes = &memory[worker * copies], b.gathered = b.lanes + lanes, b.tiles = b.gathered + rows;
+            b.lanes = &memory[worker * copies], b.copies = b.lanes + lanes;
             b.sums = &sums[part * all + b.group * shape_.size()];
             const Index first = g_.pixels() * part / parts_, count = g_.pixels() * (part + 1) / parts_ - first;
             const Index blocks = larger<Index>(smaller<Index>(count, 1), (count + usual_block / 2) / usual_block);
             for (Index i = 0; i < blocks; i++, b.add = true) {
                 b.begin = first + count * i / blocks, b.count = first + count * (i + 1) / blocks - b.begin;
-                list(b);
-                add_block(b);
+                copy_lanes(gradient(b), g_.out_pixel, b.count, shape_, b.first_panel, b.end_panel, lanes_size, b.lanes);
+                few_ ? add_strips(b) : add_tiles(b);
             }
         });
-        if (turned_)
-            add_parts_turned(sums.data(), dw);
-        else
-            add_parts(sums.data(), dw);
+        add_parts(sums.data(), dw);
     }
 
 private:
@@ -224,20 +196,11 @@ private:
         const T** x;  // for each tap those pixels that it finds inside the image: x[tap * pixel_block + i]
         int* pixel;   // likewise
         int* listed;  // how many, for each tap
-        T *lanes, *gathered, *tiles, *sums;
+        T *lanes, *copies, *sums;
     };
 
-    void list(Block& b) const {
+    void list(const Block& b) const {
         Walk at(g_, b.begin, false);
-        if (gathered_) {
-            gather_.rows(at, b.count, b.group, b.gathered);
-            for (Index i = 0; i < b.count; i++) {
-                b.x[i] = turned_ ? gradient(b) + i * g_.out_pixel : b.gathered + i * gathered_row();
-                b.pixel[i] = int(i);
-            }
-            b.listed[0] = int(b.count);
-            return;
-        }
         table_.fill(at, b.count, pixel_block, b.x);
         for (Index t = 0; t < g_.taps; t++) {
             const T** x = b.x + t * pixel_block;
@@ -250,30 +213,33 @@ private:
         }
     }
 
-    Index gathered_row() const { return g_.taps * g_.channels; }
     const T* gradient(const Block& b) const { return grad_ + b.begin * g_.out_pixel + b.group * g_.k; }
-    // Broadcast channels under a tap.
-    Index rows_wide() const { return turned_ ? g_.k : gathered_ ? gathered_row() : g_.channels; }
+    // f(panel, its vectors, its copied gradient, its sums)
+    template <class F> void for_panels(const Block& b, const F& f) const {
+        for (Index panel = b.first_panel; panel < b.end_panel; panel++)
+            f(shape_.row(panel), shape_.vectors(panel), b.lanes + (panel - b.first_panel) * lanes_size,
+              b.sums + shape_.offset(panel));
+    }
 
-    void add_block(const Block& b) const {
-        copy_lanes(turned_ ? b.gathered : gradient(b), turned_ ? gathered_row() : g_.out_pixel, b.count, shape_,
-                   b.first_panel, b.end_panel, lanes_size, b.lanes);
-        const T* end = turned_ ? grad_ + g_.pixels() * g_.out_pixel : gathered_ ? b.tiles : x_end_;
-        const Index taps = gathered_ ? 1 : g_.taps, channels = rows_wide();
+    void add_strips(const Block& b) const {
+        strips_.fill(x_, b.begin, b.count, b.group, b.copies, b.pixel);
+        for_panels(b, [&](Index, Index vectors, const T* lanes, T* sums) {
+            strips_.multiply(b.copies, b.pixel, b.count, lanes, vectors, sums, b.add);
+        });
+    }
+    void add_tiles(const Block& b) const {
+        list(b);
         const T* rows[pixel_block];
-        for (Index t = 0; t < taps; t++)
-            for (Index c = 0, some; c < channels; c += some) {
-                some = smaller(channels - c, Tiles<T>::channels_at_once);
+        for (Index t = 0; t < g_.taps; t++)
+            for (Index c = 0, some; c < g_.channels; c += some) {
+                some = smaller(g_.channels - c, Tiles<T>::channels_at_once);
                 for (Index i = 0; i < b.listed[t]; i++) rows[i] = b.x[t * pixel_block + i] + c;
-                Tiles<T> tiles(some, shape_.pixels(), b.tiles);
-                if (gathered_)
-                    tiles.take(rows[0], turned_ ? g_.out_pixel : gathered_row(), b.count);
-                else
-                    tiles.fill(rows, b.listed[t], end);
-                for (Index panel = b.first_panel; panel < b.end_panel; panel++)
-                    tiles.multiply(b.pixel + t * pixel_block, b.lanes + (panel - b.first_panel) * lanes_size,
-                                   shape_.vectors(panel),
-                                   b.sums + shape_.offset(panel) + (t * channels + c) * shape_.row(panel), b.add);
+                Tiles<T> tiles(some, shape_.pixels(), b.copies);
+                tiles.fill(rows, b.listed[t], x_end_);
+                for_panels(b, [&](Index row, Index vectors, const T* lanes, T* sums) {
+                    tiles.multiply(b.pixel + t * pixel_block, lanes, vectors, sums + (t * g_.channels + c) * row,
+                                   b.add);
+                });
             }
     }
     // dw[group][k][channel][tap] from sums[part][group][panel][tap][channel][lane].
@@ -296,29 +262,15 @@ private:
         });
     }
 
-    // dw from sums[part][group][panel][k][lane], where lanes are (tap, channel).
-    void add_parts_turned(T* sums, T* dw) const {
-        const Index all = g_.groups * shape_.size();
-        for (Index part = 1; part < parts_; part++)
-            for (Index i = 0; i < all; i++) sums[i] += sums[part * all + i];
-        for (Index group = 0; group < g_.groups; group++)
-            for (Index e = 0; e < gathered_row(); e++) {
-                const Index panel = e / shape_.lanes_most, tap = e / g_.channels, channel = e % g_.channels;
-                const T* from = sums + group * shape_.size() + shape_.offset(panel) + e % shape_.lanes_most;
-                for (Index k = 0; k < g_.k; k++)
-                    dw[((group * g_.k + k) * g_.channels + channel) * g_.taps + tap] = from[k * shape_.row(panel)];
-            }
-    }
-
     Grid g_;
     const T *x_, *grad_;
     PanelShape<T> shape_;
     Zeros<T> zeros_;
     TapTable<T> table_;
     const T* x_end_;
-    Gather<T> gather_;
+    const bool few_;
+    const Strips<T> strips_;
     Index parts_, splits_;
-    bool gathered_, turned_;
 };
 
 }  // namespace convscope::CONVSCOPE_ISA

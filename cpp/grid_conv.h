@@ -8,7 +8,7 @@
 // then added to memory: that keeps the rounding error down and the weights of a stretch in the
 // first cache while all tiles of the group use them. Where it is cut depends on the shape alone.
 #pragma once
-#include "product.h"
+#include "strip_conv.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
@@ -25,26 +25,21 @@ public:
           y_(y),
           zeros_(grid.in_pixel),
           table_(g_, x, zeros_.data()),
-          gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel),
           most_(shape_.pixels()),
-          gathered_(has_few_channels(grid)),
-          images_last_(g_.n >= most_ && g_.h * g_.w <= 150 && g_.taps > 1 && !gathered_) {}
+          images_last_(g_.n >= most_ && g_.h * g_.w <= 150 && g_.taps > 1) {}
 
     void run() {
         if (g_.pixels() == 0 || shape_.count() == 0) return;
         const Shares<T> shares(g_, shape_);
-        const Index pointers = shares.pixels_most * table_taps(),
-                    copies = gathered_ ? shares.pixels_most * shape_.rows + Gather<T>::slack() : 0;
+        const Index pointers = shares.pixels_most * g_.taps;
         Scratch<const T*> tables(shares.team * pointers);
         Scratch<T*> outs(shares.team * shares.pixels_most);
-        Scratch<T> rows(shares.team * copies);
         parallel(shares.items, shares.team, [&](Index item, int worker) {
             const auto share = shares.share(item);
             Bundle b;
             b.group = share.group;
             b.in = &tables[worker * pointers];
             b.out = &outs[worker * shares.pixels_most];
-            b.rows = rows.data() + worker * copies;
             prepare(b, share.begin, share.end);
             for (Index panel = share.first_panel; panel < share.end_panel; panel++) compute(b, panel);
         });
@@ -56,10 +51,7 @@ private:
         Index group, tiles, start[tiles_in_group + 1];
         const T** in;
         T** out;
-        T* rows;
     };
-
-    Index table_taps() const { return gathered_ ? gather_.runs() : g_.taps; }
 
     void prepare(Bundle& b, Index begin, Index end) const {
         b.tiles = ceil_div(end - begin, most_);
@@ -68,11 +60,7 @@ private:
         for (Index i = 0; i <= b.tiles; i++) b.start[i] = (end - begin) * i / b.tiles;
         for (Index i = 0; i < b.tiles; i++) {
             const Index count = b.start[i + 1] - b.start[i];
-            const T** table = b.in + b.start[i] * table_taps();
-            if (gathered_) {
-                gather_.point(in, count, b.group, b.rows + b.start[i] * shape_.rows, table);
-                continue;
-            }
+            const T** table = b.in + b.start[i] * g_.taps;
             table_.fill(in, count, count, table);
             if (w_.finite && g_.taps > 1) drop_padding(table, count);
         }
@@ -91,26 +79,26 @@ private:
         const Index row = shape_.row(panel), vectors = shape_.vectors(panel);
         const T* weights = w_.weights + b.group * shape_.size() + shape_.offset(panel);
         const T* bias = w_.bias ? w_.bias + b.group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
-        const Index taps = table_taps(), channels = gathered_ ? gather_.length() : g_.channels;
-        const Index base = gathered_ ? 0 : b.group * g_.channels;
+        const Index base = b.group * g_.channels;
         bool add = false;
-        for_stretches(taps, channels, [&](Index tap, Index tap_count, Index channel, Index channel_count, bool last) {
-            for (Index i = 0; i < b.tiles; i++) {
-                const Index count = b.start[i + 1] - b.start[i];
-                const T* const* in = b.in + b.start[i] * taps + tap * count;
-                const TileWork<T> work{
-                    in,
-                    tap_count,
-                    base + channel,
-                    channel_count,
-                    weights + (tap * channels + channel) * row,
-                    b.out + b.start[i],
-                    panel * shape_.lanes_most,
-                    {shape_.lanes(panel), add ? nullptr : bias, add, last && finish_ ? &epilogue_ : nullptr}};
-                find_tile<T>(count, vectors)(work);
-            }
-            add = true;
-        });
+        for_stretches(
+            g_.taps, g_.channels, [&](Index tap, Index tap_count, Index channel, Index channel_count, bool last) {
+                for (Index i = 0; i < b.tiles; i++) {
+                    const Index count = b.start[i + 1] - b.start[i];
+                    const T* const* in = b.in + b.start[i] * g_.taps + tap * count;
+                    const TileWork<T> work{
+                        in,
+                        tap_count,
+                        base + channel,
+                        channel_count,
+                        weights + (tap * g_.channels + channel) * row,
+                        b.out + b.start[i],
+                        panel * shape_.lanes_most,
+                        {shape_.lanes(panel), add ? nullptr : bias, add, last && finish_ ? &epilogue_ : nullptr}};
+                    find_kernel<Tile, T>(count, vectors)(work);
+                }
+                add = true;
+            });
     }
 
     Grid g_;
@@ -122,15 +110,15 @@ private:
     T* y_;
     Zeros<T> zeros_;
     TapTable<T> table_;
-    Gather<T> gather_;
     const Index most_;  // pixels of a tile
-    const bool gathered_, images_last_;
+    const bool images_last_;
 };
 
-// A convolution over a grid, as the product it may be.
+// A convolution over a grid, in the way that suits it.
 template <class T>
 void convolve(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y) {
-    Product<T>::fits(grid) ? Product<T>(grid, x, w, epilogue, y).run() : GridConv<T>(grid, x, w, epilogue, y).run();
+    if (Product<T>::fits(grid)) return Product<T>(grid, x, w, epilogue, y).run();
+    has_few_channels(grid) ? StripConv<T>(grid, x, w, epilogue, y).run() : GridConv<T>(grid, x, w, epilogue, y).run();
 }
 
 }  // namespace convscope::CONVSCOPE_ISA

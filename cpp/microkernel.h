@@ -93,45 +93,46 @@ CONVSCOPE_INLINE void multiply_row(Vector<T> (&sums)[P][V], const X& x, Index c,
     });
 }
 
-template <class T, int P, int V> void tile(const TileWork<T>& work) {
-    constexpr int row = V * width<T>;
-    Vector<T> sums[P][V];
-    unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
+template <class T, int P, int V> struct Tile {
+    static void run(const TileWork<T>& work) {
+        constexpr int row = V * width<T>;
+        Vector<T> sums[P][V];
+        unroll<P>([&](auto p)
+                      CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
 
-    const T* const* in = work.in;
-    const T* weights = work.weights;
-    const Index begin = work.first_channel, end = begin + work.channels;
-    for (Index t = 0; t < work.taps; t++, in += P) {
-        if (!in[0]) {
-            weights += work.channels * row;
-            continue;
+        const T* const* in = work.in;
+        const T* weights = work.weights;
+        const Index begin = work.first_channel, end = begin + work.channels;
+        for (Index t = 0; t < work.taps; t++, in += P) {
+            if (!in[0]) {
+                weights += work.channels * row;
+                continue;
+            }
+            const auto x = [&](auto p) CONVSCOPE_LAMBDA { return in[p]; };
+            Index c = begin;
+            for (; c + 4 <= end; c += 4, weights += 4 * row)
+                unroll<4>([&](auto i) CONVSCOPE_LAMBDA { multiply_row<T, P, V>(sums, x, c + i, weights + i * row); });
+            for (; c < end; c++, weights += row) multiply_row<T, P, V>(sums, x, c, weights);
         }
-        const auto x = [&](auto p) CONVSCOPE_LAMBDA { return in[p]; };
-        Index c = begin;
-        for (; c + 4 <= end; c += 4, weights += 4 * row)
-            unroll<4>([&](auto i) CONVSCOPE_LAMBDA { multiply_row<T, P, V>(sums, x, c + i, weights + i * row); });
-        for (; c < end; c++, weights += row) multiply_row<T, P, V>(sums, x, c, weights);
+        write_sums<T, P, V>(work.end, sums, [&](Index p) CONVSCOPE_LAMBDA { return work.out[p] + work.first_lane; });
     }
-    write_sums<T, P, V>(work.end, sums, [&](Index p) CONVSCOPE_LAMBDA { return work.out[p] + work.first_lane; });
-}
+};
 
-template <class T> using Tile = void (*)(const TileWork<T>&);
-
-// tiles[P - 1] is tile<T, P, V>.
-template <class T, int V> struct TileTable {
-    Tile<T> tiles[tile_pixels<V>];
-    constexpr TileTable() : tiles() { fill<1>(); }
+// Kernels for every size of tile: kernels[P - 1] is that of P by V vectors.
+template <template <class, int, int> class Kernel, class T, int V> struct KernelTable {
+    decltype(&Kernel<T, 1, V>::run) kernels[tile_pixels<V>];
+    constexpr KernelTable() : kernels() { fill<1>(); }
     template <int P> constexpr void fill() {
-        tiles[P - 1] = tile<T, P, V>;
+        kernels[P - 1] = Kernel<T, P, V>::run;
         if constexpr (P < tile_pixels<V>) fill<P + 1>();
     }
 };
-template <class T, int V> constexpr TileTable<T, V> tile_table{};
+template <template <class, int, int> class Kernel, class T, int V> constexpr KernelTable<Kernel, T, V> kernel_table{};
 
-template <class T> Tile<T> find_tile(Index pixels, Index vectors) {
-    if (vectors == 1) return tile_table<T, 1>.tiles[pixels - 1];
-    if (vectors == 2) return tile_table<T, 2>.tiles[pixels - 1];
-    return tile_table<T, tile_vectors>.tiles[pixels - 1];
+template <template <class, int, int> class Kernel, class T> auto find_kernel(Index pixels, Index vectors) {
+    if (vectors == 1) return kernel_table<Kernel, T, 1>.kernels[pixels - 1];
+    if (vectors == 2) return kernel_table<Kernel, T, 2>.kernels[pixels - 1];
+    return kernel_table<Kernel, T, tile_vectors>.kernels[pixels - 1];
 }
 
 constexpr Index longest_sum = 256;

@@ -8,13 +8,11 @@
 //
 // Rows lie at equal steps, so that one call goes over tile after tile and looks nothing up.
 #pragma once
-#include "gather.h"
 #include "panels.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
 constexpr Index tiles_in_group = 16;
-constexpr Index short_rows = 64;    // worth copying side by side (gather.h)
 constexpr Index panels_of_one = 4;  // that a single row is multiplied with at once
 
 template <class T> struct RowsWork {
@@ -24,52 +22,54 @@ template <class T> struct RowsWork {
     T* y;
     Index y_step;
     PanelEnd<T> end;
+    // Where rows and their channels do not lie at equal steps (strip_conv.h): where each of them is.
+    const int* place = nullptr;
+    const Index* distance = nullptr;
 };
 
-// `tiles` tiles of P rows.
-template <class T, int P, int V> void row_tiles(const RowsWork<T>& work, Index tiles) {
+// `tiles` tiles of P rows: row(r) of the work begins start(r) behind x, and its channel c lies at(c) behind that.
+template <class T, int P, int V, class Start, class At>
+CONVSCOPE_INLINE void row_tiles(const RowsWork<T>& work, Index tiles, const Start& start, const At& at) {
     constexpr int row = V * width<T>;
-    const Index step = work.step, y_step = work.y_step, channels = work.channels;
-    const T* from = work.x;
+    const Index y_step = work.y_step, channels = work.channels;
     T* to = work.y;
-    for (; tiles > 0; tiles--, from += P * step, to += P * y_step) {
+    for (Index first = 0; first < tiles * P; first += P, to += P * y_step) {
         Vector<T> sums[P][V];
         unroll<P>([&](auto p)
                       CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { sums[p][v] = Vector<T>{}; }); });
         const T *in[P], *weights = work.weights;
-        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { in[p] = from + p * step; });
+        unroll<P>([&](auto p) CONVSCOPE_LAMBDA { in[p] = work.x + start(first + p); });
         const auto x = [&](auto p) CONVSCOPE_LAMBDA { return in[p]; };
         Index c = 0;
         for (; c + 4 <= channels; c += 4, weights += 4 * row)
-            unroll<4>([&](auto i) CONVSCOPE_LAMBDA { multiply_row<T, P, V>(sums, x, c + i, weights + i * row); });
-        for (; c < channels; c++, weights += row) multiply_row<T, P, V>(sums, x, c, weights);
+            unroll<4>([&](auto i) CONVSCOPE_LAMBDA { multiply_row<T, P, V>(sums, x, at(c + i), weights + i * row); });
+        for (; c < channels; c++, weights += row) multiply_row<T, P, V>(sums, x, at(c), weights);
         write_sums<T, P, V>(work.end, sums, [&](Index p) CONVSCOPE_LAMBDA { return to + p * y_step; });
     }
 }
 
-template <class T> using RowTiles = void (*)(const RowsWork<T>&, Index);
-
-// tiles[P - 1] is row_tiles<T, P, V>.
-template <class T, int V> struct RowTilesTable {
-    RowTiles<T> tiles[tile_pixels<V>];
-    constexpr RowTilesTable() : tiles() { fill<1>(); }
-    template <int P> constexpr void fill() {
-        tiles[P - 1] = row_tiles<T, P, V>;
-        if constexpr (P < tile_pixels<V>) fill<P + 1>();
+template <class T, int P, int V> struct RowTiles {
+    static void run(const RowsWork<T>& work, Index tiles) {
+        const Index step = work.step;
+        row_tiles<T, P, V>(
+            work, tiles, [&](Index r) CONVSCOPE_LAMBDA { return r * step; },
+            [](Index c) CONVSCOPE_LAMBDA { return c; });
     }
 };
-template <class T, int V> constexpr RowTilesTable<T, V> row_tiles_table{};
 
 // As few tiles as there can be, of P and P - 1 rows.
-template <class T, int V> void multiply_rows(RowsWork<T> work, Index rows) {
+template <template <class, int, int> class Kernel, class T, int V> void multiply_rows(RowsWork<T> work, Index rows) {
+    const auto& kernels = kernel_table<Kernel, T, V>.kernels;
     const Index tiles = ceil_div(rows, Index(tile_pixels<V>)), few = rows / tiles, more = rows % tiles;
-    if (more > 0) row_tiles_table<T, V>.tiles[few](work, more);
+    if (more > 0) kernels[few](work, more);
+    if (work.place) work.place += more * (few + 1);
     work.x += more * (few + 1) * work.step, work.y += more * (few + 1) * work.y_step;
-    row_tiles_table<T, V>.tiles[few - 1](work, tiles - more);
+    kernels[few - 1](work, tiles - more);
 }
-template <class T> void multiply_rows(const RowsWork<T>& work, Index rows, Index vectors) {
-    if (vectors == 1) return multiply_rows<T, 1>(work, rows);
-    vectors == 2 ? multiply_rows<T, 2>(work, rows) : multiply_rows<T, tile_vectors>(work, rows);
+template <template <class, int, int> class Kernel, class T>
+void multiply_rows(const RowsWork<T>& work, Index rows, Index vectors) {
+    if (vectors == 1) return multiply_rows<Kernel, T, 1>(work, rows);
+    vectors == 2 ? multiply_rows<Kernel, T, 2>(work, rows) : multiply_rows<Kernel, T, tile_vectors>(work, rows);
 }
 
 // A single row by N whole panels, `panel` elements apart: those of one alone would wait for each other. The sums are those of a tile.
@@ -116,29 +116,19 @@ template <class T> struct Shares {
     }
 };
 
-// A grid of one tap at (0, 0), or of few channels; its outputs lie side by side.
+// A grid of one tap at (0, 0), whose outputs lie side by side.
 template <class T> class Product {
 public:
     static bool fits(const Grid& g) {
-        const bool dense = g.out_step_y == 1 && g.out_step_x == 1 && g.out_h == g.h && g.out_w == g.w;
         const bool inside = (g.h - 1) * g.stride_y < g.in_h && (g.w - 1) * g.stride_x < g.in_w;
-        return dense && (gathered(g) || (g.taps == 1 && g.tap[0].y == 0 && g.tap[0].x == 0 && inside));
+        return is_dense(g) && g.taps == 1 && g.tap[0].y == 0 && g.tap[0].x == 0 && inside;
     }
     // Weights and bias are packed for every group, one after the other.
     Product(const Grid& grid, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y)
-        : g_(grid),
-          shape_{grid.taps * grid.channels, grid.k},
-          x_(x),
-          w_(w),
-          epilogue_(epilogue),
-          y_(y),
-          zeros_(grid.in_pixel),
-          table_(g_, x, zeros_.data()),
-          gather_(g_, table_, x, x + grid.n * grid.in_h * grid.in_w * grid.in_pixel),
-          gathered_(gathered(grid)) {
+        : g_(grid), shape_{grid.taps * grid.channels, grid.k}, x_(x), w_(w), epilogue_(epilogue), y_(y) {
         const bool apart = g_.h != g_.in_h || g_.w != g_.in_w;
         // Rows that lie a multiple of 1 KB apart fight over the same few sets of the first cache.
-        copied_ = gathered_ || apart || (shape_.count() > 1 && g_.channels * sizeof(T) % 1024 == 0);
+        copied_ = apart || (shape_.count() > 1 && g_.channels * sizeof(T) % 1024 == 0);
         finish_ = epilogue.residual || epilogue.activation != Activation::none;
     }
 
@@ -172,10 +162,6 @@ public:
     }
 
 private:
-    static bool gathered(const Grid& g) {
-        return has_few_channels(g) && g.taps * g.channels <= short_rows && g.k > 2 * PanelShape<T>::lanes_most;
-    }
-
     // Some channels of some rows.
     struct Piece {
         const T* from;
@@ -185,8 +171,7 @@ private:
 
     void copy(Piece& piece, T* to) const {
         Walk at(g_, piece.begin, false);
-        piece.from = to, piece.step = gathered_ ? shape_.rows : piece.channels + width<T>;
-        if (gathered_) return gather_.rows(at, piece.count, piece.group, to);
+        piece.from = to, piece.step = piece.channels + width<T>;
         const T* from = x_ + piece.group * g_.channels + piece.channel;
         for (Index p = 0; p < piece.count; p++, at.next())
             memcpy(to + p * piece.step, from + at.in, piece.channels * sizeof(T));
@@ -206,7 +191,7 @@ private:
                                g_.out_pixel,
                                {shape_.lanes(panel), bias, s.channel > 0, s.epilogue}};
         several ? multiply_one_row<T, panels_of_one>(work, shape_.lanes_most * shape_.rows)
-                : multiply_rows(work, s.count, shape_.vectors(panel));
+                : multiply_rows<RowTiles, T>(work, s.count, shape_.vectors(panel));
     }
 
     const Grid g_;
@@ -215,10 +200,6 @@ private:
     const PackedWeights<T> w_;
     const Epilogue<T> epilogue_;
     T* y_;
-    const Zeros<T> zeros_;
-    const TapTable<T> table_;
-    const Gather<T> gather_;
-    const bool gathered_;
     bool copied_, finish_;
 };
 

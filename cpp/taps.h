@@ -27,6 +27,15 @@ struct Grid {
     Index pixels() const { return n * h * w; }
 };
 
+constexpr Index few_channels = 16;
+
+// Whether the outputs lie side by side.
+inline bool is_dense(const Grid& g) {
+    return g.out_step_y == 1 && g.out_step_x == 1 && g.out_h == g.h && g.out_w == g.w;
+}
+
+inline bool has_few_channels(const Grid& g) { return g.channels < few_channels && g.taps > 1; }
+
 // The forward pass: the grid is the output.
 inline Grid forward_grid(const ConvShape& s, const Tap* taps, Index out_pixel) {
     Grid g = {};

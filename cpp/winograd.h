@@ -199,14 +199,14 @@ private:
         const Index row = shape_.row(panel);
         for (Index place = 0; place < places; place++)
             for_stretches(1, rows, [&](Index, Index, Index channel, Index channels, bool) {
-                multiply_rows<T>({b.input + place * b.input_plane + first + channel,
-                                  row_,
-                                  channels,
-                                  weights + (place * rows + channel) * row,
-                                  b.product + place * b.product_plane,
-                                  shape_.lanes_most,
-                                  {row, nullptr, first + channel > 0, nullptr}},
-                                 b.end - b.begin, shape_.vectors(panel));
+                multiply_rows<RowTiles, T>({b.input + place * b.input_plane + first + channel,
+                                            row_,
+                                            channels,
+                                            weights + (place * rows + channel) * row,
+                                            b.product + place * b.product_plane,
+                                            shape_.lanes_most,
+                                            {row, nullptr, first + channel > 0, nullptr}},
+                                           b.end - b.begin, shape_.vectors(panel));
             });
     }
 

@@ -124,10 +124,6 @@ template <class T> void conv_grad_weight(const ConvShape& s, Algorithm algorithm
         return WinogradGradWeight<T, 4>(forward_tiles(s, algorithm), x, grad).run(dw);
     if (is_depthwise(s)) return depthwise_grad_weight(s, x, grad, dw);
     if (is_planar<T>(s) && s.n > 0 && PlanarGradWeight<T>(s, x, grad).run(dw)) return;
-    if (Padded<T>::pays(s)) {
-        const Padded<T> padded(s, x);
-        return conv_grad_weight(padded.shape, algorithm, padded.image.data(), grad, dw);
-    }
     Scratch<Tap> taps(s.kernel_y * s.kernel_x);
     forward_taps(s, taps.data());
     GradWeight<T>(forward_grid(s, taps.data(), s.k), x, grad).run(dw);
