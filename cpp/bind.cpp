@@ -58,6 +58,13 @@ PoolShape pool_shape(const X& x, const Y& y, Pair kernel, Pair stride, const Pad
             dilation.first, dilation.second, pads.first.second, pads.second.second, count_padding};
 }
 
+// Windows side by side over what a convolution gives.
+PoolShape side_by_side(const ConvShape& s, Pair pool) {
+    return {s.n,        s.oh,        s.ow,       s.k,         s.oh / pool.first, s.ow / pool.second,
+            pool.first, pool.second, pool.first, pool.second, 0,                 0,
+            1,          1,           0,          0,           false};
+}
+
 // A convolution whose weights are packed, with all its settings: what is left to say is x.
 template <class T> class PackedConv {
 public:
@@ -96,6 +103,19 @@ public:
         });
     }
 
+    // The largest of each window of a result of `size`; windows lie side by side.
+    void run_pooled(In<T, Image> x, Pair size, Pair pool, Out<T, Image> y, std::optional<Out<int32_t, Image>> indices) const {
+        ConvShape s = shape_;
+        s.n = Index(x.shape(0)), s.h = Index(x.shape(1)), s.w = Index(x.shape(2)), s.oh = size.first, s.ow = size.second;
+        const PoolShape p = side_by_side(s, pool);
+        if (Index(x.shape(3)) != s.c || Index(y.shape(0)) != s.n || Index(y.shape(3)) != s.k || p.oh != Index(y.shape(1)) ||
+            p.ow != Index(y.shape(2)) || (indices && indices->size() != y.size()))
+            throw nb::value_error("shapes do not belong together");
+        perform([=, packed = packed_, settings = epilogue_] {
+            kernels<T>().conv_max_pool(s, p, packed->weights, x.data(), settings, y.data(), data_of(indices));
+        });
+    }
+
 private:
     // Elements from one pixel to the next; -1 if that is not the same everywhere or the channels do not lie side by side.
     static Index pixel_of(const nb::ndarray<T, nb::device::cpu, Image>& y) {
@@ -129,7 +149,9 @@ template <class T> void register_conv(nb::module_& m, const char* packed_name) {
         .def(nb::init<In<T, Image>, std::optional<In<T>>, Pair, Pads, Pair, Index, int, int, T, T>(),
              "weight"_a.noconvert(), "bias"_a.noconvert().none(), "stride"_a, "padding"_a, "dilation"_a, "groups"_a,
              "algorithm"_a, "activation"_a, "low"_a, "high"_a)
-        .def("__call__", &PackedConv<T>::run, "x"_a.noconvert(), "residual"_a.noconvert().none(), "y"_a.noconvert());
+        .def("__call__", &PackedConv<T>::run, "x"_a.noconvert(), "residual"_a.noconvert().none(), "y"_a.noconvert())
+        .def("pooled", &PackedConv<T>::run_pooled, "x"_a.noconvert(), "size"_a, "pool"_a, "y"_a.noconvert(),
+             "indices"_a.noconvert().none());
     m.def(
         "conv2d_grad_input",
         [](In<T, Image> grad, In<T, Image> w, Out<T, Image> dx, Pair stride, Pads pads, Pair dilation, Index groups,
@@ -154,6 +176,26 @@ template <class T> void register_conv(nb::module_& m, const char* packed_name) {
         "algorithm"_a);
 }
 
+template <class T> void register_pooled_grad(nb::module_& m) {
+    m.def(
+        "conv2d_pooled_grad_weight",
+        [](In<T, Image> x, In<T, Image> grad, In<T, Image> y, In<int32_t, Image> indices, Out<T, Image> dw, Pair size, Pair pool,
+           Pair stride, Pads pads, Pair dilation, Index groups, int algorithm) {
+            ConvShape shape = conv_shape(x, dw, grad, stride, pads, dilation, groups);
+            shape.oh = size.first, shape.ow = size.second;
+            const PoolShape windows = side_by_side(shape, pool);
+            if (windows.oh != Index(grad.shape(1)) || windows.ow != Index(grad.shape(2)) || y.size() != grad.size() ||
+                indices.size() != grad.size())
+                throw nb::value_error("shapes do not belong together");
+            perform([=] {
+                kernels<T>().conv_pooled_grad_weight(shape, convscope::Algorithm(algorithm), windows, x.data(),
+                                                     {grad.data(), y.data(), indices.data()}, dw.data());
+            });
+        },
+        "x"_a.noconvert(), "grad"_a.noconvert(), "y"_a.noconvert(), "indices"_a.noconvert(), "dw"_a.noconvert(), "size"_a, "pool"_a,
+        "stride"_a, "padding"_a, "dilation"_a, "groups"_a, "algorithm"_a);
+}
+
 template <class T> void register_pool(nb::module_& m) {
     m.def(
         "max_pool2d",
@@ -170,7 +212,7 @@ template <class T> void register_pool(nb::module_& m) {
            Pair stride, Pads pads, Pair dilation) {
             const PoolShape shape = pool_shape(dx, grad, kernel, stride, pads, dilation, false);
             return perform(
-                [=] { return kernels<T>().max_pool_grad(shape, grad.data(), data_of(y), indices.data(), dx.data()); });
+                [=] { return kernels<T>().max_pool_grad(shape, {grad.data(), data_of(y), indices.data()}, dx.data()); });
         },
         "grad"_a.noconvert(), "y"_a.noconvert().none(), "indices"_a.noconvert(), "dx"_a.noconvert(), "kernel"_a,
         "stride"_a, "padding"_a, "dilation"_a);
@@ -347,6 +389,7 @@ template <class T> void register_update(nb::module_& m) {
 
 template <class T> void register_all(nb::module_& m, const char* packed_name) {
     register_conv<T>(m, packed_name);
+    register_pooled_grad<T>(m);
     register_pool<T>(m);
     register_local_norm<T>(m);
     register_norm<T>(m);

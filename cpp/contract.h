@@ -50,6 +50,13 @@ template <class T> struct Epilogue {
     const T* y = nullptr;  // set by the convolution
 };
 
+// The gradient at max pooling's output, and where in its input each value was; with the pooled values y, a gradient counts only
+// where they are above zero.
+template <class T> struct PooledGradient {
+    const T *grad, *y;  // y may be null
+    const int32_t* indices;
+};
+
 // What an optimiser does to every weight (update.h).
 template <class T> struct SgdStep {
     T rate, momentum, decay;
@@ -63,12 +70,16 @@ template <class T> struct Functions {
     Index (*packed_size)(const ConvShape&, Algorithm);  // elements
     PackedWeights<T> (*pack)(const ConvShape&, Algorithm, const T* w, const T* bias, T* to);  // bias may be null
     void (*conv)(const ConvShape&, const PackedWeights<T>&, const T* x, Epilogue<T>, T* y);
+    // The largest of each window of a convolution's result, and where in that it was, if indices are not null; windows lie apart.
+    void (*conv_max_pool)(const ConvShape&, const PoolShape&, const PackedWeights<T>&, const T* x, const Epilogue<T>&, T* y,
+                          int32_t* indices);
     void (*conv_grad_input)(const ConvShape&, Algorithm, const T* grad, const T* w, T* dx);
     void (*conv_grad_weight)(const ConvShape&, Algorithm, const T* x, const T* grad, T* dw);
+    // The same of a convolution that is pooled, in windows that lie apart.
+    void (*conv_pooled_grad_weight)(const ConvShape&, Algorithm, const PoolShape&, const T* x, const PooledGradient<T>&, T* dw);
 
     void (*max_pool)(const PoolShape&, const T* x, T* y, int32_t* indices);  // indices may be null
-    // False: an index lies outside. With y, the pooled values, the gradient counts only where y > 0.
-    bool (*max_pool_grad)(const PoolShape&, const T* grad, const T* y, const int32_t* indices, T* dx);
+    bool (*max_pool_grad)(const PoolShape&, const PooledGradient<T>&, T* dx);  // false: an index lies outside
     void (*avg_pool)(const PoolShape&, const T* x, T* y);
     void (*avg_pool_grad)(const PoolShape&, const T* grad, T* dx);
     void (*channel_sums)(Index n, Index pixels, Index channels, T divisor, const T* x,

@@ -19,6 +19,7 @@
 //     strips   (strips.h)                     in their place, where channels are few
 #pragma once
 #include "conv.h"
+#include "pool.h"
 #include "strips.h"
 
 namespace convscope::CONVSCOPE_ISA {
@@ -132,12 +133,51 @@ void copy_lanes(const T* from, Index stride, Index rows, const PanelShape<T>& sh
         }
 }
 
+// The same, from a gradient that is known at the maxima of windows side by side only: zeros between them.
+template <class T> struct PooledLanes {
+    const PoolShape& s;
+    const PooledGradient<T>& from;
+
+    // Of `count` pixels from `begin` on.
+    void spread(Index begin, Index count, const PanelShape<T>& shape, Index first, Index last, Index spacing,
+                T* to) const {
+        for (Index p = 0, end; p < count; p = end) {  // the pixels of a row
+            const Index row = (begin + p) / s.w, j = (begin + p) % s.w, i = row % s.h, window = i / s.kernel_y;
+            end = smaller(count, p + s.w - j);
+            const Index cells = (row / s.h * s.oh + window) * s.ow, start = p - j;  // of column 0
+            const Index columns = window < s.oh ? s.ow : 0, column = smaller(columns, j / s.kernel_x);
+            for (Index panel = first; panel < last; panel++)
+                for (Index l = 0; l < shape.lanes(panel); l += width<T>) {
+                    const Index lanes = shape.lanes(panel) - l, step = shape.row(panel);
+                    T* lane = to + (panel - first) * spacing + l;
+                    Index q = p, e = (cells + column) * s.c + panel * shape.lanes_most + l;
+                    for (Index next = start + (column + 1) * s.kernel_x;
+                         q < end && next <= start + columns * s.kernel_x; next += s.kernel_x, e += s.c) {
+                        const Vector<T> g = gradient(e, lanes);
+                        const Mask<T> place = load_places<T>(from.indices + e, lanes, from.indices + e + lanes);
+                        for (; q < smaller(end, next); q++)
+                            store(lane + q * step, won<T>(place, i * s.w + q - start, g));
+                    }
+                    for (; q < end; q++) store(lane + q * step, Vector<T>{});
+                }
+        }
+    }
+
+private:
+    CONVSCOPE_INLINE Vector<T> gradient(Index e, Index lanes) const {
+        const Vector<T> g = load_some(from.grad + e, lanes);
+        return from.y ? where_positive(load_some(from.y + e, lanes), g) : g;
+    }
+};
+
 template <class T> class GradWeight {
 public:
-    GradWeight(const Grid& grid, const T* x, const T* grad)
+    // With `pooled` in place of grad, channels are few, and there is one group.
+    GradWeight(const Grid& grid, const T* x, const T* grad, const PooledLanes<T>* pooled = nullptr)
         : g_(grid),
           x_(x),
           grad_(grad),
+          pooled_(pooled),
           shape_{grid.taps * grid.channels, grid.k},
           zeros_(grid.in_pixel),
           table_(g_, x, zeros_.data()),
@@ -179,7 +219,9 @@ public:
             const Index blocks = larger<Index>(smaller<Index>(count, 1), (count + usual_block / 2) / usual_block);
             for (Index i = 0; i < blocks; i++, b.add = true) {
                 b.begin = first + count * i / blocks, b.count = first + count * (i + 1) / blocks - b.begin;
-                copy_lanes(gradient(b), g_.out_pixel, b.count, shape_, b.first_panel, b.end_panel, lanes_size, b.lanes);
+                pooled_ ? pooled_->spread(b.begin, b.count, shape_, b.first_panel, b.end_panel, lanes_size, b.lanes)
+                        : copy_lanes(gradient(b), g_.out_pixel, b.count, shape_, b.first_panel, b.end_panel, lanes_size,
+                                     b.lanes);
                 few_ ? add_strips(b) : add_tiles(b);
             }
         });
@@ -264,6 +306,7 @@ private:
 
     Grid g_;
     const T *x_, *grad_;
+    const PooledLanes<T>* pooled_;
     PanelShape<T> shape_;
     Zeros<T> zeros_;
     TapTable<T> table_;

@@ -117,12 +117,12 @@ CONVSCOPE_INLINE void max_pool_two(const PoolShape& s, const T* image, Index cor
     }
 }
 
+// Row i of the windows of an image; nothing at or past x_end is read. Places may be null.
 template <class T, bool with_indices>
-void max_pool_row(const PoolShape s, const T* x, Index n, Index i, T* y, int32_t* indices) {
+void max_pool_row(const PoolShape s, const T* image, const T* x_end, Index i, T* out, int32_t* place) {
     constexpr int V = 4, W = width<T>;  // vectors at once: enough for one comparison not to wait for the other
-    const T *image = x + n * s.h * s.w * s.c, *x_end = x + s.n * s.h * s.w * s.c;
-    T *out = y + (n * s.oh + i) * s.ow * s.c, *out_end = out + s.ow * s.c;
-    int32_t *place = indices + (n * s.oh + i) * s.ow * s.c, *place_end = place + s.ow * s.c;
+    const T* out_end = out + s.ow * s.c;
+    const int32_t* place_end = place + s.ow * s.c;
     const Reach rows = rows_of(s, i);
     const bool two = s.kernel_y == 2 && s.kernel_x == 2 && s.dilation_y == 1 && s.dilation_x == 1 && rows.begin == 0 && rows.end == 2;
     const Index whole = ceil_div(s.c, W) * W;
@@ -143,23 +143,21 @@ void max_pool_row(const PoolShape s, const T* x, Index n, Index i, T* y, int32_t
     }
 }
 
+template <class T> void max_pool_row(const PoolShape& s, const T* image, const T* x_end, Index i, T* out, int32_t* place) {
+    place ? max_pool_row<T, true>(s, image, x_end, i, out, place) : max_pool_row<T, false>(s, image, x_end, i, out, place);
+}
+
 template <class T> void max_pool(const PoolShape& s, const T* x, T* y, int32_t* indices) {
+    const Index row = s.ow * s.c;
     parallel_output_rows<T>(s, [&](Index n, Index i) {
-        if (indices)
-            max_pool_row<T, true>(s, x, n, i, y, indices);
-        else
-            max_pool_row<T, false>(s, x, n, i, y, nullptr);
+        const Index out = (n * s.oh + i) * row;
+        max_pool_row(s, x + n * s.h * s.w * s.c, x + s.n * s.h * s.w * s.c, i, y + out, indices ? indices + out : nullptr);
     });
 }
 
-// The gradient at max pooling's output; where the pooled values y are given, only that of those above zero.
-template <class T> struct PooledGradient {
-    const T *grad, *y;
-};
-
 // Windows that may overlap: dx[n][indices[n][p][c]][c] += grad[n][p][c], one by one.
 template <class T>
-bool scatter_to_windows(const PoolShape& s, const PooledGradient<T>& grad, const int32_t* indices, T* dx) {
+bool scatter_to_windows(const PoolShape& s, const PooledGradient<T>& grad, T* dx) {
     const Index image = s.h * s.w, cells = s.oh * s.ow, strip = smaller<Index>(s.c, 64), strips = ceil_div(s.c, strip);
     int outside = 0;
     parallel(s.n * strips, team_size(s.n * strips, double(s.n) * cells * s.c / 2), [&](Index item, int) {
@@ -169,7 +167,7 @@ bool scatter_to_windows(const PoolShape& s, const PooledGradient<T>& grad, const
         bool bad = false;
         for (Index p = n * cells; p < (n + 1) * cells; p++)
             for (Index c = begin; c < end; c++) {
-                const Index pixel = indices[p * s.c + c];
+                const Index pixel = grad.indices[p * s.c + c];
                 if (pixel >= 0 && pixel < image)
                     to[pixel * s.c + c] += grad.y && !(grad.y[p * s.c + c] > 0) ? T(0) : grad.grad[p * s.c + c];
                 else
@@ -192,7 +190,7 @@ template <class T> CONVSCOPE_INLINE Vector<T> won(Mask<T> place, Index pixel, Ve
 //
 // Says whether all places are in the image. (What comes by value stays in registers.)
 template <class T>
-bool spread_over_row(const PoolShape s, const PooledGradient<T> grad, const int32_t* indices, Index n, Index i, T* dx) {
+bool spread_over_row(const PoolShape s, const PooledGradient<T> grad, Index n, Index i, T* dx) {
     constexpr int W = width<T>;
     const Index row = s.w * s.c, cells = s.ow * s.c, size = (n + 1) * s.oh * cells;  // no vector looks into the next image
     const Reach rows = rows_of(s, i);
@@ -209,7 +207,7 @@ bool spread_over_row(const PoolShape s, const PooledGradient<T> grad, const int3
         const bool inside = two && columns.begin == 0 && columns.end == 2 && (columns.start + 1) * s.c + larger<Index>(s.c, W) <= row;
         for (Index c = 0; c < s.c; c += W) {
             const Index e = (n * s.oh + i) * cells + j * s.c + c, lanes = smaller<Index>(W, s.c - c);
-            const Mask<T> place = load_places<T>(indices + e, lanes, indices + size);
+            const Mask<T> place = load_places<T>(grad.indices + e, lanes, grad.indices + size);
             Vector<T> g = load_lanes(grad.grad + e, lanes, grad.grad + size);
             if (grad.y) g = where_positive(load_lanes(grad.y + e, lanes, grad.y + size), g);
             bad |= (place < 0) | (place >= int(s.h * s.w));
@@ -233,13 +231,12 @@ bool spread_over_row(const PoolShape s, const PooledGradient<T> grad, const int3
     return true;
 }
 
-template <class T>
-bool max_pool_grad(const PoolShape& s, const T* grad, const T* y, const int32_t* indices, T* dx) {
+template <class T> bool max_pool_grad(const PoolShape& s, const PooledGradient<T>& grad, T* dx) {
     const bool apart = s.kernel_y <= s.stride_y && s.kernel_x <= s.stride_x && s.dilation_y == 1 && s.dilation_x == 1;
-    if (!apart) return scatter_to_windows<T>(s, {grad, y}, indices, dx);
+    if (!apart) return scatter_to_windows(s, grad, dx);
     int outside = 0;
     parallel_output_rows<T>(s, [&](Index n, Index i) {
-        if (!spread_over_row<T>(s, {grad, y}, indices, n, i, dx)) __atomic_store_n(&outside, 1, __ATOMIC_RELAXED);
+        if (!spread_over_row(s, grad, n, i, dx)) __atomic_store_n(&outside, 1, __ATOMIC_RELAXED);
     });
     return !outside;
 }

@@ -117,7 +117,10 @@ private:
     Scratch<T> memory_, sums_;
 };
 
-template <class T> void conv_grad_weight(const ConvShape& s, Algorithm algorithm, const T* x, const T* grad, T* dw) {
+// With `pooled` in place of grad, see GradWeight.
+template <class T>
+void conv_grad_weight(const ConvShape& s, Algorithm algorithm, const T* x, const T* grad, T* dw,
+                      const PooledLanes<T>* pooled) {
     if (algorithm == Algorithm::winograd2)
         return WinogradGradWeight<T, 2>(forward_tiles(s, algorithm), x, grad).run(dw);
     if (algorithm == Algorithm::winograd4)
@@ -126,7 +129,23 @@ template <class T> void conv_grad_weight(const ConvShape& s, Algorithm algorithm
     if (is_planar<T>(s) && s.n > 0 && PlanarGradWeight<T>(s, x, grad).run(dw)) return;
     Scratch<Tap> taps(s.kernel_y * s.kernel_x);
     forward_taps(s, taps.data());
-    GradWeight<T>(forward_grid(s, taps.data(), s.k), x, grad).run(dw);
+    GradWeight<T>(forward_grid(s, taps.data(), s.k), x, grad, pooled).run(dw);
+}
+template <class T> void conv_grad_weight(const ConvShape& s, Algorithm algorithm, const T* x, const T* grad, T* dw) {
+    conv_grad_weight<T>(s, algorithm, x, grad, dw, nullptr);
+}
+
+template <class T>
+void conv_pooled_grad_weight(const ConvShape& s, Algorithm algorithm, const PoolShape& p, const T* x,
+                             const PooledGradient<T>& grad, T* dw) {
+    const bool few = s.c < few_channels && s.kernel_y * s.kernel_x > 1 && s.groups == 1;
+    if (algorithm == Algorithm::direct && few && !is_planar<T>(s)) {
+        const PooledLanes<T> lanes{p, grad};
+        return conv_grad_weight<T>(s, algorithm, x, nullptr, dw, &lanes);
+    }
+    Scratch<T> spread(s.n * s.oh * s.ow * s.k);
+    max_pool_grad(p, grad, spread.data());
+    conv_grad_weight<T>(s, algorithm, x, spread.data(), dw);
 }
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+import convscope as cs
 
 # A shell starts background jobs with Ctrl-C ignored, which every child would inherit.
 if threading.current_thread() is threading.main_thread():
@@ -24,3 +27,11 @@ def shared_data() -> Path:
     if os.environ.get("CI"):
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture
+def set_threads() -> Iterator[Callable[[int], None]]:
+    """Sets the number of threads; it is put back afterwards."""
+    before = cs.get_threads()
+    yield cs.set_threads
+    cs.set_threads(before)

@@ -53,6 +53,11 @@ class _PackedConv:
     def __call__(self, x: _Array, residual: _Array | None, y: _Array) -> None:
         """Compute; without a residual, `y` may be some channels of a wider image."""
 
+    def pooled(
+        self, x: _Array, size: _Pair, pool: _Pair, y: _Array, indices: npt.NDArray[np.int32] | None
+    ) -> None:
+        """Compute a result of `size`, and store the largest of each window of it, and where that was."""
+
 class PackedConvFloat(_PackedConv): ...
 class PackedConvDouble(_PackedConv): ...
 
@@ -63,6 +68,10 @@ def conv2d_grad_input(
 def conv2d_grad_weight(
     x: _Array, grad: _Array, dw: _Array, stride: _Pair, padding: _Pads, dilation: _Pair,
     groups: int, algorithm: int,
+) -> None: ...  # fmt: skip
+def conv2d_pooled_grad_weight(
+    x: _Array, grad: _Array, y: _Array, indices: npt.NDArray[np.int32], dw: _Array, size: _Pair, pool: _Pair,
+    stride: _Pair, padding: _Pads, dilation: _Pair, groups: int, algorithm: int,
 ) -> None: ...  # fmt: skip
 def max_pool2d(
     x: _Array, y: _Array, indices: npt.NDArray[np.int32] | None,

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import pickle
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -358,14 +358,6 @@ def test_images_computed_apart_give_the_same_bits(monkeypatch: pytest.MonkeyPatc
         np.testing.assert_array_equal(np.concatenate([net.predict(image[None]) for image in x]), wanted)
 
 
-@pytest.fixture
-def set_threads() -> Iterator[Callable[[int], None]]:
-    """Sets the number of threads; it is put back afterwards."""
-    before = cs.get_threads()
-    yield cs.set_threads
-    cs.set_threads(before)
-
-
 def test_images_on_several_threads_give_the_same_bits(
     monkeypatch: pytest.MonkeyPatch, set_threads: Callable[[int], None]
 ) -> None:
@@ -434,6 +426,6 @@ def test_groups_at_the_same_time_take_no_more_memory_than_allowed(
     set_threads(2)
     wanted = net.predict(x)
     assert taken == [2]  # 32 images on each
-    monkeypatch.setattr("convscope.network.predictor.MOST_BESIDE", 1 << 20)
+    monkeypatch.setattr("convscope.network.predictor.MOST_BESIDE", 1 << 18)
     np.testing.assert_array_equal(net.fused().predict(x), wanted)
     assert taken == [2]  # all images at once, layer by layer

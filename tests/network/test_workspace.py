@@ -183,7 +183,9 @@ def test_training_joined_gives_the_very_numbers(make) -> None:
         found = joined.backward(run, {"fc": grad}, inputs=False, consume=True)
         assert found.parameters.keys() == expected.parameters.keys()
         for name, array in found.parameters.items():
-            np.testing.assert_array_equal(array, expected.parameters[name], err_msg=name)
+            # The bias of a first layer that is pooled is a sum of what is not zero, in another order.
+            close = 1e-5 if name == "conv0.bias" else 0
+            np.testing.assert_allclose(array, expected.parameters[name], rtol=close, atol=close, err_msg=name)
         assert run.statistics.keys() == wanted.statistics.keys()
         for name, array in run.statistics.items():
             np.testing.assert_array_equal(array, wanted.statistics[name], err_msg=name)

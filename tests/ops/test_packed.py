@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -160,3 +162,77 @@ def test_refuses_bad_arrays(core: str) -> None:
         layer(x, add=y.astype(np.float64))
     with pytest.raises(InvalidValue, match="share memory"):
         layer(x, add=y, out=y)
+
+
+def compare_pooled(case: ConvCase, pool: tuple[int, int]) -> None:
+    """Pooled where it is computed, or afterwards: the same maxima at the same places, to the bit."""
+    x, weight, bias, _ = case.arrays()
+    y = PackedConv2d(weight, bias, **case.settings, activation="relu")(x)
+    if y.shape[2] < pool[0] or y.shape[3] < pool[1]:
+        return
+    expected, places = ops.max_pool2d(y, pool, return_indices=True)
+    layer = PackedConv2d(weight, bias, **case.settings, activation="relu", pool=pool)
+    indices = np.empty(expected.shape, np.int32)
+    np.testing.assert_array_equal(layer(x, out_indices=indices), expected)
+    np.testing.assert_array_equal(indices, places)
+    np.testing.assert_array_equal(layer(x), expected)
+    grad = np.random.default_rng(5).normal(size=expected.shape).astype(case.dtype)
+    spread = ops.max_pool2d_grad(grad, places, y.shape, kernel_size=pool, rectified=expected)
+    kernel = weight.shape[2:]
+    np.testing.assert_array_equal(
+        ops.conv2d_pooled_grad_weight(x, grad, expected, indices, kernel, **case.settings, pool=pool),
+        ops.conv2d_grad_weight(x, spread, kernel, **case.settings),
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("pool", [(2, 2), (1, 3), (3, 2)])
+def test_pooling_gives_the_bits_of_pooling_afterwards(core: str, pool: tuple[int, int]) -> None:
+    drawn(40)(given(conv_cases())(lambda case: compare_pooled(case, pool)))()
+    drawn(15)(given(large_conv_cases())(lambda case: compare_pooled(case, pool)))()
+
+
+@pytest.mark.parametrize(
+    ("shape", "k", "kernel", "settings"),
+    [
+        ((3, 32, 60, 64), 48, 3, {"padding": 1}),  # Winograd's tiles, in bands
+        ((2, 3, 131, 90), 40, 7, {"padding": 3, "stride": 2}),  # strips
+        ((1, 24, 66, 70), 32, 3, {"padding": 2, "dilation": 2}),
+        ((2, 40, 70, 50), 40, 3, {"groups": 40}),
+        ((2, 1, 150, 130), 6, 5, {}),  # planes
+        ((1, 160, 28, 28), 256, 3, {"padding": 1}),  # weights too large for bands
+        ((0, 3, 9, 9), 4, 3, {}),
+    ],
+)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_bands_meet(
+    core: str,
+    shape: tuple[int, int, int, int],
+    k: int,
+    kernel: int,
+    settings: dict[str, int],
+    threads: int,
+    set_threads: Callable[[int], None],
+) -> None:
+    set_threads(threads)
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=shape).astype(np.float32)
+    weight = rng.normal(size=(k, shape[1] // settings.get("groups", 1), kernel, kernel)).astype(np.float32)
+    y = PackedConv2d(weight, **settings)(x)
+    expected, places = ops.max_pool2d(y, 2, return_indices=True)
+    out, indices = np.full(expected.shape, 7, np.float32), np.full(expected.shape, -7, np.int32)
+    assert PackedConv2d(weight, **settings, pool=2)(x, out=out, out_indices=indices) is out
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(indices, places)
+
+
+def test_what_pooling_cannot_do(core: str) -> None:
+    x, weight = np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3))
+    with pytest.raises(InvalidValue, match="pool must be no larger than the result, 2 x 2; got 3 x 3"):
+        PackedConv2d(weight, pool=3)(x)
+    with pytest.raises(InvalidValue, match="pool must be at least 1"):
+        PackedConv2d(weight, pool=0)
+    with pytest.raises(InvalidValue, match="add cannot be had together with pool"):
+        PackedConv2d(weight, pool=2)(x, add=np.ones((1, 1, 1, 1)))
+    with pytest.raises(InvalidValue, match="out_indices are places of maxima"):
+        PackedConv2d(weight)(x, out_indices=np.ones((1, 1, 2, 2), np.int32))

@@ -1,4 +1,4 @@
-"""Layers for inference: weights packed once, bias, addition and activation in one pass over memory."""
+"""Layers for inference: weights packed once; bias, addition, activation, pooling in one pass over memory."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from convscope.layers.base import Array, Context, Layer, ParameterGradients, Sha
 from convscope.layers.clip import Clip
 from convscope.layers.conv2d import Conv2d
 from convscope.layers.leaky_relu import LeakyReLU
+from convscope.layers.max_pool2d import MaxPool2d
 from convscope.layers.relu import ReLU
 from convscope.ops.packed import Activation
 
@@ -97,7 +98,7 @@ class Fused(Layer):
 
 
 class FusedConv2d(Fused):
-    """activation(convolution + bias + second input): a batch norm is folded into the weights already.
+    """activation(convolution + bias + second input), perhaps pooled; a batch norm is folded in already.
 
     Parameters
     ----------
@@ -105,6 +106,8 @@ class FusedConv2d(Fused):
     after : ReLU, Clip or LeakyReLU, optional
     residual : bool
         Whether there is a second input, which is added before the activation.
+    pool : MaxPool2d, optional
+        Of windows side by side; not with a second input.
 
     Examples
     --------
@@ -116,9 +119,16 @@ class FusedConv2d(Fused):
 
     kind = "FusedConv2d"
 
-    def __init__(self, inner: Conv2d, after: Layer | None = None, *, residual: bool = False) -> None:
+    def __init__(
+        self,
+        inner: Conv2d,
+        after: Layer | None = None,
+        *,
+        residual: bool = False,
+        pool: MaxPool2d | None = None,
+    ) -> None:
         super().__init__(inner, after)
-        self.residual = residual
+        self.residual, self.pool = residual, pool
         self.inputs = 2 if residual else 1  # type: ignore[misc]  # of this one layer
 
     def pack(self) -> ops.PackedConv2d:
@@ -133,6 +143,7 @@ class FusedConv2d(Fused):
             dilation=inner.dilation,
             groups=inner.groups,
             activation=self.activation,
+            pool=1 if self.pool is None else self.pool.kernel_size,
         )
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
@@ -144,9 +155,23 @@ class FusedConv2d(Fused):
         """Bind the packed convolution to its arrays."""
         return self.packed().bind(inputs[0], out, add=inputs[1] if self.residual else None)
 
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """That of the convolution, or of its pooling."""
+        shape = super().output_shape(*shapes)
+        return shape if self.pool is None else self.pool.output_shape(shape)
+
+    def window(self) -> tuple[Window, Window] | None:
+        """That of the convolution; with pooling, what all results of a window see together."""
+        seen = super().window()
+        if self.pool is None or seen is None:
+            return seen
+        rows, columns = (_pooled(axis, size) for axis, size in zip(seen, self.pool.kernel_size, strict=True))
+        return rows, columns
+
     def settings(self) -> dict[str, Any]:
-        """Those of the convolution, the activation, and whether a second input is added."""
-        return {**super().settings(), "residual": self.residual}
+        """Those of the convolution, the activation, the pooling, and whether a second input is added."""
+        pool = None if self.pool is None else self.pool.kernel_size
+        return {**super().settings(), "residual": self.residual, "pool": pool}
 
 
 class FusedLinear(Fused):
@@ -179,6 +204,12 @@ class FusedLinear(Fused):
     def prepare(self, inputs: tuple[Array, ...], out: Array) -> Callable[[], object]:
         """Bind the product to its arrays."""
         return self.packed().bind(_as_image(inputs[0]), _as_image(out))
+
+
+def _pooled(axis: Window, size: int) -> Window:
+    """Give what `size` neighbouring results see together, gaps between their taps included."""
+    span = (axis.kernel - 1) * axis.dilation + 1
+    return axis._replace(kernel=span + (size - 1) * axis.stride, stride=axis.stride * size, dilation=1)
 
 
 def _as_image(x: Array) -> Array:

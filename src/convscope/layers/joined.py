@@ -16,7 +16,7 @@ from convscope.layers.batch_norm import BatchNorm, NormCache
 from convscope.layers.conv2d import Conv2d
 from convscope.layers.max_pool2d import MaxPool2d
 
-__all__ = ["AddReLU", "ConvReLU", "Joined", "NormReLU", "PooledReLU", "Rectified"]
+__all__ = ["AddReLU", "ConvReLU", "ConvReLUPool", "Joined", "NormReLU", "PooledReLU", "Rectified"]
 
 
 class Joined(Layer):
@@ -72,18 +72,7 @@ class ConvReLU(Rectified):
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
         """Give the rectified maps; the cache is the input and they."""
         (x,) = inputs
-        conv = self.inner
-        packed = ops.PackedConv2d(
-            self.parameters["weight"],
-            self.parameters.get("bias"),
-            stride=conv.stride,
-            padding=conv.padding,
-            dilation=conv.dilation,
-            groups=conv.groups,
-            activation="relu",
-            algorithm=context.algorithm,
-        )
-        y = packed(x, out=self.borrow_output(context, x))
+        y = _rectifying(self.inner, context)(x, out=self.borrow_output(context, x))
         return y, (x, self._kept(y))
 
     def backward(
@@ -92,6 +81,82 @@ class ConvReLU(Rectified):
         """Let through what the ReLU lets through, then as the convolution."""
         x, y = cache
         return self.inner.backward(_masked(grad, y, context), x, rule, context)
+
+
+class ConvReLUPool(Joined):
+    """Max pooling of relu(convolution + bias), in windows side by side: nothing but maxima is stored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convscope.layers.max_pool2d import MaxPool2d
+    >>> layer = ConvReLUPool(Conv2d(np.array([[[[-1.0]]]]), np.array([2.0])), MaxPool2d((1, 2)))
+    >>> y, cache = layer.forward(np.array([[[[1.0, 5.0, 3.0, 4.0]]]]))
+    >>> dx, gradients = layer.backward(np.ones_like(y), cache)
+    >>> y, dx, gradients["bias"]
+    (array([[[[1., 0.]]]]), array([[[[-1., -0., -0., -0.]]]]), array([1.]))
+    """
+
+    kind = "ConvReLUPool"
+    inner: Conv2d
+
+    def __init__(self, inner: Conv2d, pool: MaxPool2d) -> None:
+        super().__init__(inner)
+        self.pool = pool
+
+    def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
+        """Give the maxima; the cache is the input, they, and where they were."""
+        (x,) = inputs
+        shape = self.output_shape(x.shape)
+        switches = context.array("switches", shape, np.int32)
+        if switches is None:
+            switches = ops.empty_channels_last(shape, np.dtype(np.int32))
+        packed = _rectifying(self.inner, context, self.pool.kernel_size)
+        y = packed(x, out=self.borrow_output(context, x), out_indices=switches)
+        return y, (x, y, switches)
+
+    def backward(
+        self, grad: Array, cache: Any, rule: str = "gradient", context: Context = Context()
+    ) -> tuple[Array | tuple[Array, ...] | None, ParameterGradients]:
+        """Send what the ReLU lets through to the places of the maxima, then as the convolution."""
+        x, y, switches = cache
+        if not context.wants_input:
+            return None, self._gradients(grad, x, y, switches, context) if context.wants_parameters else {}
+        shape = self.inner.output_shape(x.shape)
+        out = context.array("spread gradient", shape, grad.dtype)
+        spread = ops.max_pool2d_grad(grad, switches, shape, **self.pool.settings(), rectified=y, out=out)
+        return self.inner.backward(spread, x, rule, context)
+
+    def _gradients(
+        self, grad: Array, x: Array, y: Array, switches: Array, context: Context
+    ) -> ParameterGradients:
+        """Give those of the parameters alone: nothing is spread out for them."""
+        conv, weight = self.inner, self.parameters["weight"]
+        out = context.array("weight gradient", weight.shape, weight.dtype, channels_last=False)
+        call = {**conv.settings(), "algorithm": context.algorithm, "pool": self.pool.kernel_size}
+        grads = {"weight": ops.conv2d_pooled_grad_weight(x, grad, y, switches, **call, out=out)}
+        if "bias" in self.parameters:
+            grads["bias"] = ops.conv2d_grad_bias(_masked(grad, y, context))
+        return grads
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        """That of the pooling."""
+        return self.pool.output_shape(self.inner.output_shape(*shapes))
+
+
+def _rectifying(conv: Conv2d, context: Context, pool: tuple[int, int] = (1, 1)) -> ops.PackedConv2d:
+    """Pack a convolution with its ReLU, and perhaps pooling."""
+    return ops.PackedConv2d(
+        conv.parameters["weight"],
+        conv.parameters.get("bias"),
+        stride=conv.stride,
+        padding=conv.padding,
+        dilation=conv.dilation,
+        groups=conv.groups,
+        activation="relu",
+        pool=pool,
+        algorithm=context.algorithm,
+    )
 
 
 class NormReLU(Rectified):

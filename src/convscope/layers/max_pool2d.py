@@ -70,6 +70,11 @@ class MaxPool2d(Pool2d):
         out = context.array("input gradient", shape, grad.dtype)
         return ops.max_pool2d_grad(grad, switches, shape, **self.settings(), out=out), {}
 
+    def is_apart(self) -> bool:
+        """Say whether windows lie side by side: no padding, nothing skipped, nothing seen twice."""
+        plain = self.padding == ((0, 0), (0, 0)) and self.dilation == (1, 1) and not self.ceil_mode
+        return plain and self.stride == self.kernel_size != (1, 1)
+
     def settings(self) -> dict[str, Any]:
         """kernel_size, stride, padding, dilation, ceil_mode."""
         return {

@@ -3,6 +3,7 @@
     conv ─► batch norm ─► relu                       one node, named relu
     conv ─► batch norm ─┐
                   x ────┴► add ─► relu               one node of two inputs, named relu
+    conv ─► relu ─► max pooling                      one node, named pooling, if windows lie side by side
     conv ─► dropout ─► ...                           no dropout
 
 A node that remains has the name and the value that it had: what is joined bears the name of its
@@ -27,6 +28,7 @@ from convscope.layers import (
     Dropout,
     Layer,
     Linear,
+    MaxPool2d,
 )
 from convscope.layers.base import Array, Shape
 from convscope.layers.fused import Fused, FusedConv2d, FusedLinear, activation_of
@@ -59,16 +61,18 @@ def fused_nodes(nodes: Mapping[str, Node], outputs: Sequence[str], shapes: Mappi
 
 @dataclass
 class _Draft:
-    """A node in the making: its layer, then perhaps a second input that is added, then an activation."""
+    """A node in the making: its layer, then perhaps a second input that is added, an activation, pooling."""
 
     layer: Layer
     inputs: tuple[str, ...]
     residual: bool = False
     after: Layer | None = None
+    pool: MaxPool2d | None = None
 
     def node(self, name: str) -> Node:
         if isinstance(self.layer, Conv2d):
-            return Node(name, FusedConv2d(self.layer, self.after, residual=self.residual), self.inputs)
+            layer = FusedConv2d(self.layer, self.after, residual=self.residual, pool=self.pool)
+            return Node(name, layer, self.inputs)
         if isinstance(self.layer, Linear):
             return Node(name, FusedLinear(self.layer, self.after), self.inputs)
         return Node(name, self.layer, self.inputs)
@@ -97,11 +101,17 @@ class _Drafts:
             self.found[node.name] = _Draft(layer, inputs)
 
     def _take_next(self, node: Node, inputs: tuple[str, ...]) -> bool:
-        """Join an activation or a normalisation with the layer before it."""
+        """Join an activation, a normalisation or a pooling with the layer before it."""
         before = self._only_read_here(inputs[0]) if inputs else None
-        if before is None or before.after is not None:
+        if before is None or before.pool is not None:
             return False
-        if activation_of(node.layer) is not None and isinstance(before.layer, Conv2d | Linear):
+        if isinstance(node.layer, MaxPool2d) and isinstance(before.layer, Conv2d):
+            if before.residual or not node.layer.is_apart():
+                return False
+            before.pool = node.layer
+        elif before.after is not None:
+            return False
+        elif activation_of(node.layer) is not None and isinstance(before.layer, Conv2d | Linear):
             before.after = node.layer
         elif (
             isinstance(node.layer, BatchNorm | ChannelScale)
@@ -126,6 +136,7 @@ class _Drafts:
                 and isinstance(draft.layer, Conv2d)
                 and not draft.residual
                 and not draft.after
+                and not draft.pool
             ):
                 other = inputs[1] if source == inputs[0] else inputs[0]
                 draft.inputs, draft.residual = (*draft.inputs, other), True
@@ -192,6 +203,8 @@ def parted_nodes(nodes: Mapping[str, Node]) -> Iterator[Node]:
             parts.append(("sum", Add()))
         if layer.after is not None:
             parts.append(("activation", layer.after))
+        if isinstance(layer, FusedConv2d) and layer.pool is not None:
+            parts.append(("pooling", layer.pool))
         inputs: tuple[str, ...] = node.inputs[:1]
         for place, (part, each) in enumerate(parts, 1):
             name = node.name if place == len(parts) else f"{node.name}/{part}"

@@ -5,7 +5,8 @@
     batch norm ─┐
             x ──┴► add ─► relu          NormReLU of two inputs, named as the batch norm
     x, y, ... ──► add ─► relu           AddReLU, named add
-    ... ─► relu ─► max pooling          the pooling masks the gradient for the ReLU (PooledReLU)
+    conv ─► relu ─► max pooling         ConvReLUPool, named conv, if windows lie side by side
+    ... ─► relu ─► max pooling          else the pooling masks the gradient for the ReLU (PooledReLU)
 
 The joint node bears the name of the layer with the parameters, so gradients and statistics
 have the names they have in the network itself.
@@ -15,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from convscope.layers import Add, BatchNorm, Conv2d, MaxPool2d, ReLU, TableConv2d
+from convscope.layers import Add, BatchNorm, Conv2d, Layer, MaxPool2d, ReLU, TableConv2d
 from convscope.layers.base import Shape
-from convscope.layers.joined import AddReLU, ConvReLU, NormReLU, PooledReLU, Rectified
+from convscope.layers.joined import AddReLU, ConvReLU, ConvReLUPool, NormReLU, PooledReLU, Rectified
 from convscope.network.graph import Node, consumers
 
 __all__ = ["joined_nodes"]
@@ -36,14 +37,14 @@ def joined_nodes(nodes: Mapping[str, Node], output: str, shapes: Mapping[str, Sh
     needed = _needed(nodes, output)
     readers = consumers(needed)
     alone = {name for name, found in readers.items() if len(found) == 1 and name != output}
-    same: dict[str, str] = {}  # a ReLU that was joined: the node that has its value
+    same: dict[str, str] = {}  # a ReLU or pooling that was joined: the node that has its value
     result: dict[str, Node] = {}
     for node in needed.values():
         inputs = tuple(same.get(name, name) for name in node.inputs)
         before = result.get(inputs[0]) if inputs and inputs[0] in alone else None
         joint = None
-        if isinstance(node.layer, ReLU) and before is not None and node.name != output:
-            joint = _joint(before, result, alone, shapes)
+        if before is not None and node.name != output:
+            joint = _joint(node.layer, before, result, alone, shapes)
         if joint is None:
             layer = node.layer
             if isinstance(layer, MaxPool2d) and before and isinstance(before.layer, Rectified):
@@ -54,7 +55,7 @@ def joined_nodes(nodes: Mapping[str, Node], output: str, shapes: Mapping[str, Sh
         result.pop(joint.name, None)
         result[joint.name] = joint
         same[node.name] = joint.name
-        # The joint node is read by whoever read the ReLU.
+        # The joint node is read by whoever read the last of its parts.
         alone.discard(joint.name)
         if node.name in alone:
             alone.add(joint.name)
@@ -62,10 +63,14 @@ def joined_nodes(nodes: Mapping[str, Node], output: str, shapes: Mapping[str, Sh
 
 
 def _joint(
-    before: Node, nodes: Mapping[str, Node], alone: set[str], shapes: Mapping[str, Shape]
+    after: Layer, before: Node, nodes: Mapping[str, Node], alone: set[str], shapes: Mapping[str, Shape]
 ) -> Node | None:
-    """Join a ReLU with the node before it, which nobody else reads."""
+    """Join a ReLU, or the pooling of one, with the node before it, which nobody else reads."""
     layer = before.layer
+    if isinstance(after, MaxPool2d) and isinstance(layer, ConvReLU) and after.is_apart():
+        return Node(before.name, ConvReLUPool(layer.inner, after), before.inputs)
+    if not isinstance(after, ReLU):
+        return None
     if isinstance(layer, Conv2d) and not isinstance(layer, TableConv2d):
         return Node(before.name, ConvReLU(layer), before.inputs)
     if isinstance(layer, BatchNorm) and len(shapes[before.name]) in (2, 4):

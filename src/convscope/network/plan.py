@@ -158,7 +158,12 @@ def _branches(
     def fits(name: str) -> bool:
         node = by_name.get(name)
         alone = len(readers[name]) == 1 and name not in outputs
-        return node is not None and alone and isinstance(node.layer, FusedConv2d) and not node.layer.residual
+        return (
+            node is not None
+            and alone
+            and isinstance(node.layer, FusedConv2d)
+            and not (node.layer.residual or node.layer.pool)
+        )
 
     for node in nodes:
         if isinstance(node.layer, Concatenate) and node.layer.axis == 1 and all(map(fits, node.inputs)):

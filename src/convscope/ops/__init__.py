@@ -26,7 +26,7 @@ from convscope.ops.loss import softmax_cross_entropy
 from convscope.ops.lp_pool import global_max_pool2d, global_max_pool2d_grad, lp_pool2d, lp_pool2d_grad
 from convscope.ops.memory import empty_channels_last
 from convscope.ops.norm import batch_norm, batch_norm_grad, batch_norm_train
-from convscope.ops.packed import PackedConv2d
+from convscope.ops.packed import PackedConv2d, conv2d_pooled_grad_weight
 from convscope.ops.pad import pad2d, pad2d_grad
 from convscope.ops.pool import (
     avg_pool2d,
@@ -105,6 +105,7 @@ __all__ = [
     "conv2d_grad_bias",
     "conv2d_grad_input",
     "conv2d_grad_weight",
+    "conv2d_pooled_grad_weight",
     "conv_transpose2d",
     "conv_transpose2d_grad_input",
     "conv_transpose2d_grad_weight",

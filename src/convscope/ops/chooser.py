@@ -40,6 +40,7 @@ MOST_THREADS = 256
 
 OPS = (
     *("conv2d", "conv2d_grad_input", "conv2d_grad_weight", "conv2d_grad_bias"),
+    "conv2d_pooled_grad_weight",
     *("max_pool2d", "max_pool2d_grad", "avg_pool2d", "avg_pool2d_grad"),
     *("global_avg_pool2d", "global_avg_pool2d_grad"),
     *("linear", "linear_grad_input", "linear_grad_weight", "linear_grad_bias"),

@@ -1,14 +1,14 @@
-"""A convolution that is used often: weights packed once, activation and addition in the same pass."""
+"""A convolution that is used often: weights packed once; addition, activation, pooling in the same pass."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from convscope.errors import InvalidValue
+from convscope.errors import DtypeError, InvalidValue
 from convscope.ops.arguments import (
     Pads,
     Size,
@@ -20,13 +20,14 @@ from convscope.ops.arguments import (
     check_same_shape,
     given,
     pair,
+    place_kernel,
     whole,
 )
 from convscope.ops.chooser import bind, get
 from convscope.ops.conv import check_groups, place
 from convscope.ops.memory import Array
 
-__all__ = ["Activation", "PackedConv2d"]
+__all__ = ["Activation", "PackedConv2d", "conv2d_pooled_grad_weight"]
 
 # None, "relu", ("clip", low, high) or ("leaky_relu", slope)
 Activation = None | str | tuple[str, float] | tuple[str, float, float]
@@ -35,7 +36,7 @@ _MOST_PLANS = 256  # input shapes of which the output size is remembered
 
 
 class PackedConv2d:
-    """activation(conv2d(x, weight, bias) + add), with the weights packed once and kept.
+    """activation(conv2d(x, weight, bias) + add), perhaps pooled, with the weights packed once and kept.
 
     Parameters
     ----------
@@ -46,11 +47,16 @@ class PackedConv2d:
         As in `convscope.ops.conv2d`.
     activation : None, "relu", ("clip", low, high) or ("leaky_relu", slope)
         What is done to every sum before it is stored. Not-a-number stays what it is.
+    pool : int or (rows, columns)
+        Of every window of so many results, side by side, the largest alone is stored; rows and columns
+        that fill no window are left out. The results are those of `convscope.ops.max_pool2d` to the bit, but
+        are pooled while they are in the cache.
 
     Raises
     ------
     InvalidValue, DtypeError
-        As `convscope.ops.conv2d`, or for an activation that is none of these.
+        As `convscope.ops.conv2d`, or for an activation that is none of these, or for windows that are larger
+        than the result.
 
     Examples
     --------
@@ -61,6 +67,8 @@ class PackedConv2d:
     array([[[[4., 0., 0.]]]])
     >>> edges(x, add=np.full((1, 1, 1, 3), 2.0))
     array([[[[6., 1., 0.]]]])
+    >>> PackedConv2d(np.array([[[[-1.0, 1.0]]]]), pool=(1, 3))(x)
+    array([[[[5.]]]])
     """
 
     def __init__(
@@ -73,6 +81,7 @@ class PackedConv2d:
         dilation: Size = 1,
         groups: int = 1,
         activation: Activation = None,
+        pool: Size = 1,
         algorithm: str = "auto",
     ) -> None:
         check_arrays("PackedConv2d", weight=weight, **given(bias=bias))
@@ -83,6 +92,7 @@ class PackedConv2d:
         self.weight, self.bias = weight, bias
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.activation = _checked(activation)
+        self.pool = pair("PackedConv2d", "pool", pool)
         self.algorithm = algorithm
         steps = pair("PackedConv2d", "stride", stride), pair("PackedConv2d", "dilation", dilation)
         check_algorithm("PackedConv2d", algorithm, weight.shape[2:], *steps, self.groups)
@@ -90,41 +100,59 @@ class PackedConv2d:
         self._plans: dict[tuple[int, ...], tuple[Callable[..., Array], tuple[int, ...]]] = {}
         self._packed: dict[Any, Any] = {}  # what the core keeps, by whatever it finds it by
 
-    def __call__(self, x: Array, *, add: Array | None = None, out: Array | None = None) -> Array:
+    def __call__(
+        self,
+        x: Array,
+        *,
+        add: Array | None = None,
+        out: Array | None = None,
+        out_indices: Array | None = None,
+    ) -> Array:
         """Compute.
 
         Parameters
         ----------
         x : ndarray of shape (N, C_in, H, W), of the dtype of the weight
         add : ndarray of shape (N, C_out, oH, oW), optional
-            Added to the sums before the activation.
+            Added to the sums before the activation; not together with `pool`.
         out : ndarray of shape (N, C_out, oH, oW), optional
             Where to write; it must not share memory with `x` or `add`.
+        out_indices : ndarray of int32, of the shape of the result, optional
+            Where to write, with `pool`, the place of each maximum among the results: row * oW + column.
 
         Returns
         -------
-        ndarray of shape (N, C_out, oH, oW), channels-last in memory
+        ndarray of shape (N, C_out, oH, oW), or of the pooled shape, channels-last in memory
         """
         plan = self._plans.get(x.shape) if type(x) is np.ndarray and x.dtype == self._dtype else None
         if plan is None:
             plan = self._plan(x)
         run, shape = plan
-        if add is not None:
-            check_arrays("PackedConv2d", x=x, add=add)
-            check_same_shape("PackedConv2d", "add", add, shape, "the result")
+        self._check_add(x, add, shape)
         if out is not None:
             check_out("PackedConv2d", out, shape, x.dtype, x, self.weight, *(() if add is None else (add,)))
-        return run(x, add, out)
+        if out_indices is None:
+            return run(x, add, out)
+        if self.pool == (1, 1):
+            raise InvalidValue("PackedConv2d: out_indices are places of maxima; set pool, or leave them out.")
+        check_out("PackedConv2d", out_indices, shape, np.dtype(np.int32), x, self.weight)
+        return run(x, add, out, out_indices)
 
     def bind(self, x: Array, out: Array, *, add: Array | None = None) -> Callable[[], object]:
         """Give a call that computes `out` from what `x` and `add` hold then; they are checked here, once."""
         run, shape = self._plan(x)
         inputs = (x, self.weight) if add is None else (x, self.weight, add)
         check_out("PackedConv2d", out, shape, x.dtype, *inputs)
-        if add is not None:
-            check_arrays("PackedConv2d", x=x, add=add)
-            check_same_shape("PackedConv2d", "add", add, shape, "the result")
+        self._check_add(x, add, shape)
         return bind(run, x, add, out)
+
+    def _check_add(self, x: Array, add: Array | None, shape: tuple[int, ...]) -> None:
+        if add is None:
+            return
+        if self.pool != (1, 1):
+            raise InvalidValue("PackedConv2d: add cannot be had together with pool; add, then pool.")
+        check_arrays("PackedConv2d", x=x, add=add)
+        check_same_shape("PackedConv2d", "add", add, shape, "the result")
 
     def _plan(self, x: Array) -> tuple[Callable[..., Array], tuple[int, ...]]:
         """Check the input, and find what computes images of its shape."""
@@ -133,7 +161,13 @@ class PackedConv2d:
         places = place(
             "PackedConv2d", x.shape, self.weight, self.stride, self.padding, self.dilation, self.groups
         )
-        shape = (x.shape[0], self.weight.shape[0], *places.output)
+        rows, columns = places.output[0] // self.pool[0], places.output[1] // self.pool[1]
+        if rows == 0 or columns == 0:
+            raise InvalidValue(
+                f"PackedConv2d: pool must be no larger than the result, {places.output[0]} x "
+                f"{places.output[1]}; got {self.pool[0]} x {self.pool[1]}."
+            )
+        shape = (x.shape[0], self.weight.shape[0], rows, columns)
         run = get("packed_conv2d")(
             self.weight,
             self.bias,
@@ -144,12 +178,96 @@ class PackedConv2d:
             groups=self.groups,
             algorithm=self.algorithm,
             activation=self.activation,
+            pool=self.pool,
             packed=self._packed,
         )
         if len(self._plans) >= _MOST_PLANS:
             self._plans.clear()
         self._plans[x.shape] = run, shape
         return run, shape
+
+
+def conv2d_pooled_grad_weight(
+    x: Array,
+    grad: Array,
+    rectified: Array,
+    indices: Array,
+    kernel_size: Size,
+    *,
+    pool: Size,
+    stride: Size = 1,
+    padding: Pads = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+    algorithm: str = "auto",
+    out: Array | None = None,
+) -> Array:
+    """Give the gradient of a loss by the filters of a convolution with ReLU that was pooled.
+
+    As `conv2d_grad_weight` of what `max_pool2d_grad` gives, to the bit; but for few channels the gradient at
+    the convolution's result, most of which is zero, is never stored.
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, C_in, H, W)
+    grad, rectified : ndarray of shape (N, C_out, pH, pW)
+        Gradient of the loss by the pooled values, and those values.
+    indices : int32 ndarray of that shape
+        The places of the maxima, as `PackedConv2d` gives them; what is no place of its window counts as zero.
+    kernel_size : int or (kH, kW)
+    pool : int or (rows, columns)
+    stride, padding, dilation, groups, algorithm, out
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray of shape (C_out, C_in/groups, kH, kW), C-contiguous
+
+    Raises
+    ------
+    InvalidValue, DtypeError
+        If shapes do not agree, or `indices` are not int32.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, grad, place = np.array([[[[1.0, 2.0, 3.0, 4.0]]]]), np.ones((1, 1, 1, 2)), np.array([[[[1, 2]]]])
+    >>> conv2d_pooled_grad_weight(x, grad, grad, place.astype(np.int32), 1, pool=(1, 2))
+    array([[[[5.]]]])
+    """
+    op = "conv2d_pooled_grad_weight"
+    check_arrays(op, x=x, grad=grad, rectified=rectified)
+    check_ndim(op, "x", x, "N, C, H, W")
+    check_ndim(op, "grad", grad, "N, C_out, pH, pW")
+    if not isinstance(indices, np.ndarray) or indices.dtype != np.int32:
+        raise DtypeError(f"{op}: indices must be int32, as PackedConv2d gives them.")
+    check_groups(op, x.shape[1], grad.shape[1], groups)
+    kernel, windows = pair(op, "kernel_size", kernel_size), pair(op, "pool", pool)
+    places = place_kernel(op, x.shape[2:], kernel, stride=stride, padding=padding, dilation=dilation)
+    rows, columns = (size // step for size, step in zip(places.output, windows, strict=True))
+    check_same_shape(op, "grad", grad, (x.shape[0], grad.shape[1], rows, columns), "the pooled output")
+    check_same_shape(op, "rectified", rectified, grad.shape, "grad")
+    check_same_shape(op, "indices", indices, grad.shape, "grad")
+    check_algorithm(op, algorithm, places.kernel, places.stride, places.dilation, groups)
+    check_out(op, out, (grad.shape[1], x.shape[1] // groups, *kernel), x.dtype, x, grad)
+    return cast(
+        Array,
+        get(op)(
+            x,
+            grad,
+            rectified,
+            indices,
+            kernel,
+            places.output,
+            pool=windows,
+            stride=places.stride,
+            padding=places.padding,
+            dilation=places.dilation,
+            groups=int(groups),
+            algorithm=algorithm,
+            out=out,
+        ),
+    )
 
 
 def _checked(activation: Activation) -> tuple[str, float, float]:

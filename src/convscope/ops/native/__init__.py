@@ -17,6 +17,7 @@ from convscope.ops.native.convolution import (
     conv2d_grad_bias,
     conv2d_grad_input,
     conv2d_grad_weight,
+    conv2d_pooled_grad_weight,
     packed_conv2d,
 )
 from convscope.ops.native.dense import (
@@ -55,6 +56,7 @@ __all__ = [
     "conv2d_grad_bias",
     "conv2d_grad_input",
     "conv2d_grad_weight",
+    "conv2d_pooled_grad_weight",
     "copy_input",
     "fingerprint",
     "flatten",

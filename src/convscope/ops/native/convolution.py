@@ -34,7 +34,7 @@ def conv2d(
     channels, kernel = (x.shape[1], weight.shape[0]), weight.shape[2:]
     method = choose(algorithm, x.shape[0], shape[1:3], channels, kernel, stride, dilation, groups, x.dtype)
     packed = _pack(weight, bias, stride, padding, dilation, groups, method, ("none", 0.0, 0.0))
-    return run_packed(packed, shape, x, None, out)
+    return run_packed(packed, shape, ONE, x, None, out)
 
 
 def packed_conv2d(
@@ -48,8 +48,9 @@ def packed_conv2d(
     groups: int,
     algorithm: str,
     activation: tuple[str, float, float],
+    pool: Pair,
     packed: dict[int, Packed],
-) -> Callable[[Array, Array | None, Array | None], Array]:
+) -> Callable[..., Array]:
     """See `convscope.ops.PackedConv2d`; gives what computes images of `shape`."""
     result = conv_shape(shape, weight.shape, stride, padding, dilation)
     method = choose(
@@ -59,7 +60,7 @@ def packed_conv2d(
     found = packed.get(method)
     if found is None:
         found = packed[method] = _pack(weight, bias, stride, padding, dilation, groups, method, activation)
-    return partial(run_packed, found, result)
+    return partial(run_packed, found, result, pool)
 
 
 def _pack(
@@ -99,10 +100,25 @@ def conv_shape(
 
 
 def run_packed(
-    packed: Packed, shape: tuple[int, int, int, int], x: Array, add: Array | None, out: Array | None
+    packed: Packed,
+    shape: tuple[int, int, int, int],
+    pool: Pair,
+    x: Array,
+    add: Array | None,
+    out: Array | None,
+    out_indices: Array | None = None,
 ) -> Array:
-    y = target(out, *shape, x.dtype)
-    packed(nhwc(x), None if add is None else nhwc(add), y)
+    if pool == ONE:
+        y = target(out, *shape, x.dtype)
+        packed(nhwc(x), None if add is None else nhwc(add), y)
+        return give(y, out)
+    n, h, w, c = shape
+    pooled = n, h // pool[0], w // pool[1], c
+    y = target(out, *pooled, x.dtype)
+    indices = None if out_indices is None else target(out_indices, *pooled, np.dtype(np.int32))
+    packed.pooled(nhwc(x), (h, w), pool, y, indices)
+    if indices is not None:
+        give(indices, out_indices)
     return give(y, out)
 
 
@@ -149,6 +165,36 @@ def conv2d_grad_weight(
     )  # fmt: skip
     dw = plain(out, shape, x.dtype)
     _core.conv2d_grad_weight(nhwc(x), nhwc(grad), dw, stride, padding, dilation, groups, method)
+    return copied(dw, out)
+
+
+def conv2d_pooled_grad_weight(
+    x: Array,
+    grad: Array,
+    rectified: Array,
+    indices: Array,
+    kernel_size: Pair,
+    size: Pair,
+    *,
+    pool: Pair,
+    stride: Pair = ONE,
+    padding: Pads = NONE,
+    dilation: Pair = ONE,
+    groups: int = 1,
+    algorithm: str = "auto",
+    out: Array | None = None,
+) -> Array:
+    """See `convscope.ops.conv2d_pooled_grad_weight`."""
+    shape = (grad.shape[1], x.shape[1] // groups, *kernel_size)
+    method = choose(
+        algorithm, x.shape[0], size, (x.shape[1], grad.shape[1]), kernel_size,
+        stride, dilation, groups, x.dtype, gradient=True,
+    )  # fmt: skip
+    dw = plain(out, shape, x.dtype)
+    pooled = nhwc(grad), nhwc(rectified), nhwc(indices)
+    _core.conv2d_pooled_grad_weight(
+        nhwc(x), *pooled, dw, size, pool, stride, padding, dilation, groups, method
+    )
     return copied(dw, out)
 
 

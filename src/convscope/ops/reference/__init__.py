@@ -23,9 +23,6 @@ from convscope.ops.reference.convolution import (
     conv2d_grad_input,
     conv2d_grad_weight,
 )
-from convscope.ops.reference.convolution import (
-    packed_conv2d as packed_conv2d,
-)
 from convscope.ops.reference.dense import (
     batch_norm,
     batch_norm_grad,
@@ -47,6 +44,8 @@ from convscope.ops.reference.neighbourhood import (
     lp_pool2d,
     lp_pool2d_grad,
 )
+from convscope.ops.reference.packed import conv2d_pooled_grad_weight
+from convscope.ops.reference.packed import packed_conv2d as packed_conv2d
 from convscope.ops.reference.pointwise import (
     dropout,
     dropout_grad,
@@ -121,6 +120,7 @@ __all__ = [
     "conv2d_grad_bias",
     "conv2d_grad_input",
     "conv2d_grad_weight",
+    "conv2d_pooled_grad_weight",
     "divide",
     "divide_grad",
     "dropout",

@@ -23,9 +23,6 @@ With groups there is one such product for each group of channels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -236,39 +233,3 @@ def output_size(
 def _rows(grad: Array, groups: int) -> Array:
     """(N, O, oH, oW) -> (groups, O/groups, N*oH*oW), the layout of filters @ patches."""
     return grad.transpose(1, 0, 2, 3).reshape(groups, grad.shape[1] // groups, -1)
-
-
-def packed_conv2d(
-    weight: Array,
-    bias: Array | None,
-    shape: tuple[int, ...],
-    *,
-    stride: Pair,
-    padding: Pads,
-    dilation: Pair,
-    groups: int,
-    algorithm: str,
-    activation: tuple[str, float, float],
-    packed: dict[int, object],
-) -> Callable[[Array, Array | None, Array | None], Array]:
-    """See `convscope.ops.PackedConv2d`: the steps one after the other, with nothing packed."""
-    kind, low, high = activation
-
-    @silent
-    def run(x: Array, add: Array | None, out: Array | None) -> Array:
-        settings: dict[str, Any] = {
-            "stride": stride,
-            "padding": padding,
-            "dilation": dilation,
-            "groups": groups,
-        }
-        y = conv2d(x, weight, bias, algorithm=algorithm, **settings)
-        if add is not None:
-            y += add
-        if kind == "clip":
-            np.clip(y, low, high, out=y)
-        elif kind == "leaky_relu":
-            np.multiply(y, y.dtype.type(low), out=y, where=y < 0)
-        return y if out is None else give(y, out)
-
-    return run
