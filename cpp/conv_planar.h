@@ -9,7 +9,8 @@
 //                0 0 0 0 0 0 0 0
 //
 // Positions run through row ends without a break: what is computed there is thrown away. A tile
-// is K filters by two vectors of positions; turned round in registers it is written channels last.
+// is K filters by two vectors of positions; turned round in registers it is written channels last. Where max pooling follows,
+// in windows of two by two, the two vectors are one above the other, and maxima alone are written.
 #pragma once
 #include "epilogue.h"
 #include "parallel.h"
@@ -58,12 +59,39 @@ void planar_tile(const T* planes, const Index* offsets, Index taps, const Packed
     }
 }
 
-template <class T> using PlanarTile = void (*)(const T*, const Index*, Index, const PackedWeights<T>&, const Epilogue<T>&, T*);
+// columns[position / 2][filter], the largest of two by two positions in rows that are `row` apart.
+template <class T, int K>
+void planar_pool_tile(const T* planes, const Index* offsets, Index taps, Index row, const PackedWeights<T>& packed,
+                      const Epilogue<T>& epilogue, T* columns) {
+    const T *weights = packed.weights, *bias = packed.bias;
+    constexpr int W = width<T>;
+    Vector<T> upper[K], lower[K];
+    unroll<K>([&](auto k) CONVSCOPE_LAMBDA { upper[k] = lower[k] = broadcast(bias ? bias[k] : T(0)); });
+    for (Index t = 0; t < taps; t++, weights += K) {
+        const T* from = planes + offsets[t];
+        const Vector<T> above = load(from), below = load(from + row);
+        unroll<K>([&](auto k) CONVSCOPE_LAMBDA {
+            const Vector<T> w = broadcast(weights[k]);
+            multiply_add<T>(upper[k], above, w);
+            multiply_add<T>(lower[k], below, w);
+        });
+    }
+    Vector<T> square[W] = {};
+    unroll<K>([&](auto k)
+                  CONVSCOPE_LAMBDA { square[k] = larger_of(activate(epilogue, upper[k]), activate(epilogue, lower[k])); });
+    transpose<T>(square);
+    unroll<W / 2>([&](auto i) CONVSCOPE_LAMBDA { store(columns + i * W, larger_of(square[2 * i], square[2 * i + 1])); });
+}
 
-template <class T, int K = most_planar_filters<T>> PlanarTile<T> find_planar_tile(Index filters) {
+template <class T> struct PlanarTiles {
+    void (*plain)(const T*, const Index*, Index, const PackedWeights<T>&, const Epilogue<T>&, T*);
+    void (*pooled)(const T*, const Index*, Index, Index, const PackedWeights<T>&, const Epilogue<T>&, T*);
+};
+
+template <class T, int K = most_planar_filters<T>> PlanarTiles<T> find_planar_tiles(Index filters) {
     if constexpr (K > 1)
-        if (filters < K) return find_planar_tile<T, K - 1>(filters);
-    return planar_tile<T, K>;
+        if (filters < K) return find_planar_tiles<T, K - 1>(filters);
+    return {planar_tile<T, K>, planar_pool_tile<T, K>};
 }
 
 // Rows [first, first + rows) of image n, of `row` pixels each, as planes of channels; what lies in the padding is zero, and so
@@ -101,7 +129,8 @@ inline void planar_offsets(const ConvShape& s, Index plane, Index row, Index* of
 
 template <class T> class PlanarConv {
 public:
-    PlanarConv(const ConvShape& s, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y)
+    // `pooled`: y holds the largest of each two by two results.
+    PlanarConv(const ConvShape& s, const T* x, const PackedWeights<T>& w, const Epilogue<T>& epilogue, T* y, bool pooled = false)
         : s_(s),
           x_(x),
           w_(w),
@@ -109,13 +138,15 @@ public:
           y_(y),
           taps_(s.c * s.kernel_y * s.kernel_x),
           row_(planar_row(s)),
-          tile_(find_planar_tile<T>(s.k)) {}
+          step_(pooled ? 2 : 1),
+          tiles_(find_planar_tiles<T>(s.k)) {}
 
     void run() {
         const double work = double(s_.n) * s_.oh * row_ * taps_ * s_.k / width<T>;
-        const int threads = team_size(s_.n * s_.oh, work);
-        const Index bands = s_.n >= 4 * threads ? 1 : smaller<Index>(ceil_div(s_.oh, 4), threads);
-        const Index band = ceil_div(s_.oh, bands), rows = band + (s_.kernel_y - 1) * s_.dilation_y;
+        const Index h = s_.oh / step_;
+        const int threads = team_size(s_.n * h, work);
+        const Index bands = s_.n >= 4 * threads ? 1 : smaller<Index>(ceil_div(h, 4), threads);
+        const Index band = ceil_div(h, bands), rows = band * step_ + (s_.kernel_y - 1) * s_.dilation_y;
         const Index plane = rows * row_;
         Scratch<Index> offsets(taps_);
         planar_offsets(s_, plane, row_, offsets.data());
@@ -123,11 +154,12 @@ public:
         const int team = team_size(items, work);
         Scratch<T> planes(team * each);
         parallel(items, team, [&](Index item, int worker) {
-            const Index n = item / bands, begin = item % bands * band, end = smaller(s_.oh, begin + band);
-            T* plane_memory = &planes[worker * each];
-            if (begin >= end) return;
-            lay_out_planes(s_, x_, n, begin - s_.pad_y, end - begin + (s_.kernel_y - 1) * s_.dilation_y, row_, plane, plane_memory);
-            compute(plane_memory, offsets.data(), y_ + (n * s_.oh + begin) * s_.ow * epilogue_.pixel, end - begin);
+            const Index n = item / bands, begin = item % bands * band, count = smaller(h, begin + band) - begin;
+            T* memory = &planes[worker * each];
+            if (count <= 0) return;
+            lay_out_planes(s_, x_, n, begin * step_ - s_.pad_y, count * step_ + (s_.kernel_y - 1) * s_.dilation_y, row_, plane, memory);
+            T* out = y_ + (n * h + begin) * (s_.ow / step_) * epilogue_.pixel;
+            step_ == 2 ? compute_pooled(memory, offsets.data(), out, count) : compute(memory, offsets.data(), out, count);
         });
     }
 
@@ -139,7 +171,7 @@ private:
         const T* end = out + rows * width_out * pixel;
         Index j = 0;  // in the row, of the position that comes next
         for (Index first = 0; out < end; first += tile) {
-            tile_(planes + first, offsets, taps_, w_, epilogue_, columns);
+            tiles_.plain(planes + first, offsets, taps_, w_, epilogue_, columns);
             for (Index i = 0; i < tile && out < end;) {
                 const Index count = smaller(tile - i, width_out - j);
                 for (Index q = 0; q < count; q++, out += pixel) write(columns + (i + q) * width<T>, out, end);
@@ -150,6 +182,18 @@ private:
                 if (j == row_) j = 0;
             }
         }
+    }
+
+    void compute_pooled(const T* planes, const Index* offsets, T* out, Index rows) const {
+        constexpr Index W = width<T>;
+        T columns[W / 2 * W];
+        const Index pixel = epilogue_.pixel, across = s_.ow / 2;
+        const T* end = out + rows * across * pixel;
+        for (Index i = 0; i < rows; i++, planes += 2 * row_)
+            for (Index j = 0; j < across; j += W / 2) {
+                tiles_.pooled(planes + 2 * j, offsets, taps_, row_, w_, epilogue_, columns);
+                for (Index q = 0; q < smaller(W / 2, across - j); q++, out += pixel) write(columns + q * W, out, end);
+            }
     }
 
     // Whole vectors, or halves, where memory goes on: the next pixel writes over what is too much.
@@ -167,8 +211,8 @@ private:
     const PackedWeights<T>& w_;
     const Epilogue<T>& epilogue_;
     T* y_;
-    Index taps_, row_;
-    PlanarTile<T> tile_;
+    const Index taps_, row_, step_;  // of a pixel of y, in rows and columns of results
+    const PlanarTiles<T> tiles_;
 };
 
 }  // namespace convscope::CONVSCOPE_ISA

@@ -27,9 +27,8 @@ template <class T> double peak(Index rounds) {
         asm volatile("" : : "r"(source) : "memory");  // as far as the compiler knows, the factors have changed
         const Vector<T> x = broadcast(source[V]);
         unroll<V>([&](auto v) CONVSCOPE_LAMBDA { w[v] = broadcast(source[v]); });
-        unroll<P>([&](auto p) CONVSCOPE_LAMBDA {
-            unroll<V>([&](auto v) CONVSCOPE_LAMBDA { multiply_add<T>(sums[p][v], x, w[v]); });
-        });
+        unroll<P>([&](auto p)
+                      CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { multiply_add<T>(sums[p][v], x, w[v]); }); });
     }
     Vector<T> total = {};
     unroll<P>([&](auto p) CONVSCOPE_LAMBDA { unroll<V>([&](auto v) CONVSCOPE_LAMBDA { total += sums[p][v]; }); });
@@ -43,36 +42,16 @@ template <class T> double peak(Index rounds) {
 const Functions<CONVSCOPE_ELEMENT>& functions_of(CONVSCOPE_ELEMENT) {
     typedef CONVSCOPE_ELEMENT T;
     static const Functions<T> functions = {
-        packed_size<T>,
-        pack_conv<T>,
-        conv<T>,
-        conv_max_pool<T>,
-        conv_grad_input<T>,
-        conv_grad_weight<T>,
-        conv_pooled_grad_weight<T>,
-        max_pool<T>,
-        max_pool_grad<T>,
-        avg_pool<T>,
-        avg_pool_grad<T>,
-        channel_sums<T>,
-        spread<T>,
-        batch_norm<T>,
-        moments<T>,
-        batch_norm_grad<T>,
-        local_norm<T>,
-        local_norm_grad<T>,
-        linear<T>,
-        linear_grad_input<T>,
-        linear_grad_weight<T>,
-        interleave<T>,
-        relu<T>,
-        relu_grad<T>,
-        add<T>,
-        sgd<T>,
-        adam<T>,
-        cross_entropy<T>,
-        fingerprint,
-        peak<T>,
+        packed_size<T>,   pack_conv<T>,         conv<T>,
+        conv_max_pool<T>, conv_grad_input<T>,   conv_grad_weight<T>,  conv_pooled_grad_weight<T>,
+        max_pool<T>,      max_pool_grad<T>,     avg_pool<T>,
+        avg_pool_grad<T>, channel_sums<T>,      spread<T>,
+        batch_norm<T>,    moments<T>,           batch_norm_grad<T>,
+        local_norm<T>,    local_norm_grad<T>,
+        linear<T>,        linear_grad_input<T>, linear_grad_weight<T>,
+        interleave<T>,    relu<T>,              relu_grad<T>,         add<T>,
+        sgd<T>,           adam<T>,              cross_entropy<T>,
+        fingerprint,      peak<T>,
     };
     return functions;
 }

@@ -61,8 +61,7 @@ template <class T> CONVSCOPE_INLINE void store_places(int32_t* p, Mask<T> places
     for (Index l = 0; l < count; l++) p[l] = int32_t(lanes[l]);
 }
 
-// What max pooling knows of a channel vector of a window: the largest value so far, and the pixel where it was. Not-a-number
-// wins, the last one of a window, as in PyTorch; else the first of equals.
+// What max pooling knows of a channel vector of a window: the largest value so far, and the pixel where it was.
 template <class T, bool with_indices> struct Largest {
     typedef typename SameSizeInteger<T>::Type Integer;
     Vector<T> best;
@@ -73,7 +72,7 @@ template <class T, bool with_indices> struct Largest {
         if constexpr (with_indices) where = broadcast(Integer(pixel));
     }
     CONVSCOPE_INLINE void see(Vector<T> value, Index pixel) {
-        const Mask<T> better = (value > best) | (value != value);
+        const Mask<T> better = is_better(value, best);
         if constexpr (with_indices) where = better ? broadcast(Integer(pixel)) : where;
         best = better ? value : best;
     }

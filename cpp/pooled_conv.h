@@ -27,6 +27,8 @@ public:
         const Index threads = get_threads();
         const Index images = larger<Index>(1, smaller(images_, s_.n / threads)),
                     items = ceil_div(s_.n, images) * bands_;
+        if (is_planar<T>(s_) && w_.algorithm == Algorithm::direct && p_.kernel_y == 2 && p_.kernel_x == 2 && !indices_)
+            return run_planar();
         if (items < threads || weight_size<T>(s_, w_.algorithm) * Index(sizeof(T)) > most_weights) return run_apart();
         const Index size = images * (bands_ == 1 ? s_.oh : rows_ * p_.stride_y) * row_;
         const double work =
@@ -43,6 +45,11 @@ public:
 private:
     static constexpr Index band_bytes = 1 << 18, most_weights = 4 << 20;
 
+    void run_planar() const {
+        Epilogue<T> epilogue = epilogue_;
+        epilogue.pixel = s_.k;
+        PlanarConv<T>(s_, x_, w_, epilogue, y_, true).run();
+    }
     void run_apart() const {
         Scratch<T> whole(s_.n * s_.oh * row_);
         conv<T>(s_, w_, x_, epilogue_, whole.data());

@@ -152,10 +152,9 @@ public:
                             last && finish_ ? &epilogue_ : nullptr};
                 if (copied_) copy(piece, memory.data() + worker * copies);
                 for (Index panel = share.first_panel, done; panel < share.end_panel; panel += done) {
-                    const bool several = count == 1 && panel + panels_of_one <= share.end_panel &&
-                                         shape_.lanes(panel + panels_of_one - 1) == shape_.lanes_most;
-                    done = several ? panels_of_one : 1;
-                    multiply(piece, panel, several);
+                    const Index whole = smaller(share.end_panel, shape_.k / shape_.lanes_most) - panel;
+                    done = count == 1 ? larger<Index>(1, smaller(whole, panels_of_one)) : 1;
+                    multiply(piece, panel, done);
                 }
             });
         });
@@ -178,7 +177,7 @@ private:
     }
 
     // Sums of a panel; or, of a single row, of `several` panels at once.
-    void multiply(const Piece& s, Index panel, bool several) const {
+    void multiply(const Piece& s, Index panel, Index several) const {
         const T* weights = w_.weights + s.group * shape_.size() + shape_.offset(panel) + s.channel * shape_.row(panel);
         const T* bias =
             w_.bias && s.channel == 0 ? w_.bias + s.group * shape_.padded_k() + panel * shape_.lanes_most : nullptr;
@@ -190,8 +189,11 @@ private:
                                to,
                                g_.out_pixel,
                                {shape_.lanes(panel), bias, s.channel > 0, s.epilogue}};
-        several ? multiply_one_row<T, panels_of_one>(work, shape_.lanes_most * shape_.rows)
-                : multiply_rows<RowTiles, T>(work, s.count, shape_.vectors(panel));
+        const Index size = shape_.lanes_most * shape_.rows;
+        if (several == 4) return multiply_one_row<T, 4>(work, size);
+        if (several == 3) return multiply_one_row<T, 3>(work, size);
+        if (several == 2) return multiply_one_row<T, 2>(work, size);
+        multiply_rows<RowTiles, T>(work, s.count, shape_.vectors(panel));
     }
 
     const Grid g_;

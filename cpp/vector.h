@@ -96,6 +96,10 @@ template <class T> CONVSCOPE_INLINE void multiply_add(Vector<T>& sum, Vector<T> 
 #endif
 }
 
+// How max pooling compares: not-a-number wins, the last one, as in PyTorch; else the first of equals.
+template <class V> CONVSCOPE_INLINE auto is_better(V value, V best) { return (value > best) | (value != value); }
+template <class V> CONVSCOPE_INLINE V larger_of(V best, V value) { return is_better(value, best) ? value : best; }
+
 // For the odd few: a call of memcpy would take longer.
 template <class T> CONVSCOPE_INLINE void copy_few(T* to, const T* from, Index count) {
     Index i = 0;
