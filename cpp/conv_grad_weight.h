@@ -264,9 +264,9 @@ private:
     }
 
     void add_strips(const Block& b) const {
-        strips_.fill(x_, b.begin, b.count, b.group, b.copies, b.pixel);
+        const T* seen = strips_.fill(x_, b.begin, b.count, b.group, b.copies, b.pixel);
         for_panels(b, [&](Index, Index vectors, const T* lanes, T* sums) {
-            strips_.multiply(b.copies, b.pixel, b.count, lanes, vectors, sums, b.add);
+            strips_.multiply(seen, b.pixel, b.count, lanes, vectors, sums, b.add);
         });
     }
     void add_tiles(const Block& b) const {

@@ -64,7 +64,7 @@ private:
     };
 
     void compute(const Block& b, Index begin, Index count) const {
-        strips_.fill(x_, begin, count, b.group, b.strips, b.places);
+        const T* seen = strips_.fill(x_, begin, count, b.group, b.strips, b.places);
         T* const y = y_ + Walk(g_, begin, false).out + b.group * g_.k;
         for (Index panel = b.first_panel; panel < b.end_panel; panel++) {
             const T* weights = w_.weights + b.group * shape_.size() + shape_.offset(panel);
@@ -73,7 +73,7 @@ private:
                 const PanelEnd<T> end{shape_.lanes(panel), first ? nullptr : bias, first > 0,
                                       last && finish_ ? &epilogue_ : nullptr};
                 multiply_rows<StripTiles, T>(
-                    {b.strips, 0, values, weights + first * shape_.row(panel), y + panel * shape_.lanes_most,
+                    {seen, 0, values, weights + first * shape_.row(panel), y + panel * shape_.lanes_most,
                      g_.out_step_x * g_.out_pixel, end, b.places, strips_.distances() + first},
                     count, shape_.vectors(panel));
             });

@@ -7,6 +7,8 @@
 //              row 1                  0 x x x x x x x      for channel c under tap (u, v) at
 //              row 2                  0 x x x x x x x      u rows + v * dilation * channels + c behind that
 //
+// Where there is no padding all that is so in the image itself, and nothing is copied.
+//
 // The register tile is that of conv_grad_weight.h, but for those distances, one for each of its P values.
 #pragma once
 #include "panels.h"
@@ -60,39 +62,37 @@ template <class T> class Strips {
 public:
     // Of up to `most` pixels at a time.
     Strips(const Grid& grid, Index most)
-        : g_(grid), columns_(1), distances_(larger<Index>(1, grid.taps * grid.channels)) {
+        : g_(grid), in_place_(is_inside(grid)), columns_(1), distances_(larger<Index>(1, grid.taps * grid.channels)) {
         while (columns_ < g_.taps && g_.tap[columns_].y == g_.tap[0].y) columns_++;
         rows_ = g_.taps / columns_;
         wide_ = g_.taps ? g_.tap[columns_ - 1].x - g_.tap[0].x + 1 : 1;
         length_ = ((smaller(most, larger<Index>(1, g_.w)) - 1) * g_.stride_x + wide_) * g_.channels;
         strips_ = smaller(most / larger<Index>(1, g_.w) + 2, g_.n * g_.h);
         for (Index t = 0; t < g_.taps; t++)
-            for (Index c = 0; c < g_.channels; c++)
-                distances_[t * g_.channels + c] =
-                    t / columns_ * length_ + (g_.tap[t].x - g_.tap[0].x) * g_.channels + c;
+            for (Index c = 0; c < g_.channels; c++) {
+                const Tap at{g_.tap[t].y - g_.tap[0].y, g_.tap[t].x - g_.tap[0].x};
+                distances_[t * g_.channels + c] = c + (in_place_ ? (at.y * g_.in_w + at.x) * g_.in_pixel
+                                                                 : t / columns_ * length_ + at.x * g_.channels);
+            }
     }
-    Index size() const { return strips_ * rows_ * length_; }  // elements of memory
+    Index size() const { return in_place_ ? 0 : strips_ * rows_ * length_; }  // elements of memory
 
     const Index* distances() const { return distances_.data(); }
 
-    // Copies what `count` pixels of a row of the grid see, from pixel j on; rows are counted through all images.
-    void fill_one(const T* x, Index row, Index j, Index count, Index group, T* to) const {
-        for (Index u = 0; u < rows_; u++) {
-            const Tap first = g_.tap[u * columns_];
-            copy_row(x, row / g_.h, row % g_.h * g_.stride_y + first.y, j * g_.stride_x + first.x,
-                     (count - 1) * g_.stride_x + wide_, group, to + u * length_);
-        }
-    }
-
-    // Copies what `count` pixels of the grid see, and says where each of them finds it.
-    void fill(const T* x, Index begin, Index count, Index group, T* to, int* place) const {
+    // Copies what `count` pixels of the grid see, and says where each of them finds it behind what is given back.
+    const T* fill(const T* x, Index begin, Index count, Index group, T* to, int* place) const {
+        const Walk first(g_, begin, false);
+        const T* base = x + first.in + (g_.tap[0].y * g_.in_w + g_.tap[0].x) * g_.in_pixel + group * g_.channels;
         Index start = 0;
         for (Index p = 0, some; p < count; p += some, start += rows_ * length_) {
-            const Index row = (begin + p) / g_.w, j = (begin + p) % g_.w;
-            some = smaller(count - p, g_.w - j);
-            fill_one(x, row, j, some, group, to + start);
-            for (Index q = 0; q < some; q++) place[p + q] = int(start + q * g_.stride_x * g_.channels);
+            const Walk at(g_, begin + p, false);
+            some = smaller(count - p, g_.w - at.j);
+            const Index step = g_.stride_x * (in_place_ ? g_.in_pixel : g_.channels),
+                        from = in_place_ ? at.in - first.in : start;
+            if (!in_place_) copy(x, at, some, group, to + start);
+            for (Index q = 0; q < some; q++) place[p + q] = int(from + q * step);
         }
+        return in_place_ ? base : to;
     }
 
     // sums[tap][channel][lane] (+)= sum over pixels of what they see * lanes[pixel][lane]
@@ -114,6 +114,21 @@ private:
                                                 : tile_pixels<tile_vectors>);
     }
 
+    // Whether no tap of any pixel lies in the padding.
+    static bool is_inside(const Grid& g) {
+        const Inside inside(g);
+        return inside.first.y <= 0 && inside.first.x <= 0 && inside.end.y >= g.h && inside.end.x >= g.w;
+    }
+
+    // What `count` pixels of a row of the grid see.
+    void copy(const T* x, const Walk& at, Index count, Index group, T* to) const {
+        for (Index u = 0; u < rows_; u++) {
+            const Tap first = g_.tap[u * columns_];
+            copy_row(x, at.n, at.i * g_.stride_y + first.y, at.j * g_.stride_x + first.x,
+                     (count - 1) * g_.stride_x + wide_, group, to + u * length_);
+        }
+    }
+
     // `count` pixels of row y of image n, from column `first` on, either of which may lie in the padding.
     void copy_row(const T* x, Index n, Index y, Index first, Index count, Index group, T* to) const {
         const Index channels = g_.channels, inside = y >= 0 && y < g_.in_h;
@@ -129,6 +144,7 @@ private:
     }
 
     const Grid& g_;
+    const bool in_place_;
     Index columns_, rows_, wide_;  // of the kernel: taps of a row, rows, and input columns under it
     Index length_, strips_;        // elements of a row of a strip, and strips at the most
     Scratch<Index> distances_;
