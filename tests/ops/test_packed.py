@@ -179,10 +179,10 @@ def compare_pooled(case: ConvCase, pool: tuple[int, int]) -> None:
     grad = np.random.default_rng(5).normal(size=expected.shape).astype(case.dtype)
     spread = ops.max_pool2d_grad(grad, places, y.shape, kernel_size=pool, rectified=expected)
     kernel = weight.shape[2:]
-    np.testing.assert_array_equal(
-        ops.conv2d_pooled_grad_weight(x, grad, expected, indices, kernel, **case.settings, pool=pool),
-        ops.conv2d_grad_weight(x, spread, kernel, **case.settings),
-    )
+    out = np.empty(weight.shape, case.dtype)
+    settings = {**case.settings, "pool": pool, "out": out}
+    assert ops.conv2d_pooled_grad_weight(x, grad, expected, indices, kernel, **settings) is out
+    np.testing.assert_array_equal(out, ops.conv2d_grad_weight(x, spread, kernel, **case.settings))
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -236,3 +236,10 @@ def test_what_pooling_cannot_do(core: str) -> None:
         PackedConv2d(weight, pool=2)(x, add=np.ones((1, 1, 1, 1)))
     with pytest.raises(InvalidValue, match="out_indices are places of maxima"):
         PackedConv2d(weight)(x, out_indices=np.ones((1, 1, 2, 2), np.int32))
+    y = np.ones((1, 1, 1, 1))
+    for bad, message in (
+        (np.ones((1, 1, 1, 1)), "indices must be int32"),
+        (np.ones((1, 1, 2, 1), np.int32), "indices"),
+    ):
+        with pytest.raises((DtypeError, InvalidValue), match=message):
+            ops.conv2d_pooled_grad_weight(x, y, y, bad, 3, pool=2)

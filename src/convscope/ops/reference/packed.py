@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convscope.ops.memory import Array, give, silent
-from convscope.ops.reference.convolution import ONE, Pads, Pair, conv2d, conv2d_grad_weight
+from convscope.ops.reference.convolution import NONE, ONE, Pads, Pair, conv2d, conv2d_grad_weight
 from convscope.ops.reference.pooling import max_pool2d, max_pool2d_grad
 
 __all__ = ["conv2d_pooled_grad_weight", "packed_conv2d"]
@@ -63,10 +63,24 @@ def conv2d_pooled_grad_weight(
     size: Pair,
     *,
     pool: Pair,
+    stride: Pair = ONE,
+    padding: Pads = NONE,
+    dilation: Pair = ONE,
+    groups: int = 1,
+    algorithm: str = "auto",
     out: Array | None = None,
-    **settings: Any,
 ) -> Array:
     """Send each gradient to its place, then as for any gradient."""
     shape = (*grad.shape[:2], *size)
     spread = max_pool2d_grad(grad, indices, shape, kernel_size=pool, stride=pool, rectified=rectified)
-    return conv2d_grad_weight(x, spread, kernel_size, **settings, out=out)
+    return conv2d_grad_weight(
+        x,
+        spread,
+        kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        algorithm=algorithm,
+        out=out,
+    )
