@@ -78,6 +78,31 @@ template <class F> void for_products(const ConvShape& s, const F& f) {
                     }
 }
 
+// Pooled where it is computed, or afterwards; and the weight gradient of either, to the bit.
+template <class T>
+void test_pooled(const std::string& name, const ConvShape& s, const PackedWeights<T>& packed, const std::vector<T>& x,
+                 const std::vector<T>& dense, T low, T high, Index across) {
+    if (s.oh < 2 || s.ow < across) return;
+    const auto& kernels = active_isa().functions(T{});
+    const PoolShape p{s.n, s.oh, s.ow, s.k, s.oh / 2, s.ow / across, 2, across, 2, across, 0, 0, 1, 1, 0, 0, false};
+    const Index outputs = p.n * p.oh * p.ow * p.c;
+    std::vector<T> expected(outputs), spread(dense.size()), dw(s.k * s.c / s.groups * s.kernel_y * s.kernel_x), own(dw.size());
+    std::vector<int32_t> places(outputs), found(outputs);
+    kernels.max_pool(p, dense.data(), expected.data(), places.data());
+    const auto pooled = on_any_threads<T>(name + " pooled", outputs, [&](T* to) {
+        kernels.conv_max_pool(s, p, packed, x.data(), {nullptr, Activation::clip, low, high}, to, found.data());
+    });
+    std::vector<T> alone(outputs);  // without places
+    kernels.conv_max_pool(s, p, packed, x.data(), {nullptr, Activation::clip, low, high}, alone.data(), nullptr);
+    if (pooled != expected || places != found || alone != expected) std::printf("%s pooled\n", name.c_str()), failures++;
+    const auto grad = random_values<T>(outputs);
+    const PooledGradient<T> from{grad.data(), expected.data(), places.data()};
+    kernels.max_pool_grad(p, from, spread.data());
+    kernels.conv_grad_weight(s, packed.algorithm, x.data(), spread.data(), dw.data());
+    kernels.conv_pooled_grad_weight(s, packed.algorithm, p, x.data(), from, own.data());
+    if (dw != own) std::printf("%s weight gradient of what is pooled\n", name.c_str()), failures++;
+}
+
 template <class T> void test_conv(const ConvShape& s, Algorithm algorithm) {
     const auto& kernels = active_isa().functions(T{});
     const std::string name = std::string(active_isa().name) + (sizeof(T) == 4 ? " float" : " double") + " c=" +
@@ -120,6 +145,7 @@ template <class T> void test_conv(const ConvShape& s, Algorithm algorithm) {
         kernels.conv(one, packed, &x[n * s.h * s.w * s.c], {nullptr, Activation::clip, low, high}, &beside[n * outputs / s.n]);
     });
     if (beside != dense) std::printf("%s image beside image\n", name.c_str()), failures++;
+    for (Index across : {2, 3}) test_pooled<T>(name, s, packed, x, dense, low, high, across);
     compare<T>(name + " input gradient", on_any_threads<T>(name, Index(dx.size()), [&](T* to) {
                    kernels.conv_grad_input(s, algorithm, grad.data(), w.data(), to);
                }), dx);
@@ -165,13 +191,13 @@ template <class T> void test_others(Index n, Index h, Index w, Index c) {
     std::vector<int32_t> indices(outputs);
     on_any_threads<T>("max_pool", outputs, [&](T* y) { kernels.max_pool(s, x.data(), y, indices.data()); });
     on_any_threads<T>("max_pool_grad", inputs, [&](T* dx) {
-        if (!kernels.max_pool_grad(s, pooled.data(), nullptr, indices.data(), dx)) std::printf("max_pool_grad: index\n"), failures++;
+        if (!kernels.max_pool_grad(s, {pooled.data(), nullptr, indices.data()}, dx)) std::printf("max_pool_grad: index\n"), failures++;
     });
     PoolShape apart = s;
     apart.kernel_y = apart.kernel_x = 2;
     on_any_threads<T>("max_pool", outputs, [&](T* y) { kernels.max_pool(apart, x.data(), y, indices.data()); });
     on_any_threads<T>("max_pool_grad, windows apart", inputs, [&](T* dx) {
-        kernels.max_pool_grad(apart, pooled.data(), pooled.data(), indices.data(), dx);
+        kernels.max_pool_grad(apart, {pooled.data(), pooled.data(), indices.data()}, dx);
     });
     on_any_threads<T>("avg_pool", outputs, [&](T* y) { kernels.avg_pool(s, x.data(), y); });
     on_any_threads<T>("avg_pool_grad", inputs, [&](T* dx) { kernels.avg_pool_grad(s, pooled.data(), dx); });

@@ -8,6 +8,7 @@ import pickle
 import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,6 +113,41 @@ def test_what_is_joined_and_what_is_not() -> None:
     assert fused.classes == tuple("abcde")
     assert fused.outputs == ("probabilities",)
     assert fused.fused().nodes.keys() == fused.nodes.keys()
+
+
+def pooling() -> Network:
+    """Max pooling behind convolutions: what can be joined, and what cannot."""
+    build = Builder((2, 86, 80), seed=4)
+    x = build.add("relu1", ReLU(), build.add("c1", conv2d(6, 3), "input"))
+    x = build.add("one", MaxPool2d((2, 3)), x)
+    x = build.add("two", MaxPool2d(2), build.add("c2", conv2d(20, 3, padding=1), x))
+    x = build.add("padded", MaxPool2d(2, padding=1), build.add("c3", conv2d(20, 3, padding=1), x))
+    x = build.add("overlapping", MaxPool2d(2, stride=1), build.add("c4", conv2d(20, 3, padding=1), x))
+    twice = build.add("c5", conv2d(20, 1), x)
+    x = build.add("three", MaxPool2d(2), twice)
+    again = build.add("c6", conv2d(20, 1, stride=2), twice)
+    x = build.add("sum", Add(), build.add("c7", conv2d(20, 1), x), again)
+    x = build.add("four", MaxPool2d((1, 2)), x)
+    build.add("fc", linear(3), build.add("flat", Flatten(), x))
+    return build.network()
+
+
+def test_pooling_is_joined_where_windows_lie_side_by_side(tmp_path: Path) -> None:
+    net = pooling()
+    fused = net.fused()
+    joined = ["one", "two"]
+    alone = ["c3", "padded", "c4", "overlapping", "c5", "three", "c6", "sum", "four", "flat", "fc"]
+    assert [*fused.nodes] == [*joined, *alone]
+    x = images(net, 3)
+    wanted = net.run(x)
+    for name, array in fused.run(x).items():
+        np.testing.assert_allclose(array, wanted[name], rtol=0, atol=2e-5 * np.abs(wanted[name]).max())
+    np.testing.assert_allclose(net.predict(x), wanted.output, rtol=1e-4, atol=1e-5)
+    fields = {row.name: row.receptive_field for row in net.summary().rows}
+    assert all(row.receptive_field == fields[row.name] for row in fused.summary().rows)
+    cs.save(fused, tmp_path / "fused.onnx")
+    again = cs.load(tmp_path / "fused.onnx")
+    np.testing.assert_allclose(again.predict(x), wanted.output, rtol=1e-4, atol=1e-5)
 
 
 def test_a_sum_that_stretches_is_not_joined() -> None:

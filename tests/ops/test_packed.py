@@ -224,6 +224,7 @@ def test_bands_meet(
     assert PackedConv2d(weight, **settings, pool=2)(x, out=out, out_indices=indices) is out
     np.testing.assert_array_equal(out, expected)
     np.testing.assert_array_equal(indices, places)
+    np.testing.assert_array_equal(PackedConv2d(weight, **settings, pool=2)(x), expected)
 
 
 def test_what_pooling_cannot_do(core: str) -> None:

@@ -306,10 +306,10 @@ class Network:
     def fused(self) -> Network:
         """Give an equal network for inference, with fewer nodes and its weights packed once.
 
-        Batch norms and channel scales are folded into the convolution or dense layer before them; a
-        ReLU, clip or leaky ReLU after it, and the sum with a second branch, are computed with it in one pass
-        over memory; dropout is left out. A node that remains has the value it had: what is joined
-        bears the name of its last part. Nothing is joined where a value in between is an
+        Batch norms and channel scales are folded into the convolution or dense layer before them. A ReLU,
+        clip or leaky ReLU after it, the sum with a second branch, and max pooling in windows side by side are
+        computed with it in one pass over memory; dropout is left out. A node that remains has the value it
+        had: what is joined bears the name of its last part. Nothing is joined where a value in between is an
         output or has other readers. Outputs, classes and input stay.
 
         Its arrays are read-only copies, so that `predict` of it never looks for changes; there is no
@@ -319,7 +319,7 @@ class Network:
         --------
         >>> import convscope as cs
         >>> list(cs.models.small_cnn().fused().nodes)
-        ['relu1', 'pool1', 'bn1', 'relu2', 'pool2', 'bn2', 'flatten', 'fc']
+        ['pool1', 'bn1', 'pool2', 'bn2', 'flatten', 'fc']
         """
         nodes = fused_nodes(self._nodes, self.outputs, self._shapes_of_two())
         return self._with(frozen(node) for node in nodes)
