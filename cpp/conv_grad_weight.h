@@ -205,6 +205,7 @@ public:
                     copies = lanes + (few_ ? strips_.size() : Tiles<T>::size(g_.channels, shape_.pixels()));
         Scratch<const T*> tables(team * listed);
         Scratch<int> pixels(team * (listed + g_.taps));
+        Scratch<Index> places(few_ ? team * pixel_block : 0);
         Scratch<T> memory(team * copies);
         parallel(items, team, [&](Index item, int worker) {
             const Index part = item / (g_.groups * splits_), split = item % splits_;
@@ -213,6 +214,7 @@ public:
             b.first_panel = shape_.count() * split / splits_, b.end_panel = shape_.count() * (split + 1) / splits_;
             b.x = &tables[worker * listed];
             b.pixel = &pixels[worker * (listed + g_.taps)], b.listed = b.pixel + listed;
+            b.place = &places[worker * pixel_block];
             b.lanes = &memory[worker * copies], b.copies = b.lanes + lanes;
             b.sums = &sums[part * all + b.group * shape_.size()];
             const Index first = g_.pixels() * part / parts_, count = g_.pixels() * (part + 1) / parts_ - first;
@@ -234,10 +236,11 @@ private:
     // A block of pixels, and the panels that are summed up over them.
     struct Block {
         Index group, first_panel, end_panel, begin, count;
-        bool add;     // there are sums of earlier blocks
-        const T** x;  // for each tap those pixels that it finds inside the image: x[tap * pixel_block + i]
-        int* pixel;   // likewise
-        int* listed;  // how many, for each tap
+        bool add;      // there are sums of earlier blocks
+        const T** x;   // for each tap those pixels that it finds inside the image: x[tap * pixel_block + i]
+        int* pixel;    // likewise
+        int* listed;   // how many, for each tap
+        Index* place;  // of a pixel in strips
         T *lanes, *copies, *sums;
     };
 
@@ -264,9 +267,9 @@ private:
     }
 
     void add_strips(const Block& b) const {
-        const T* seen = strips_.fill(x_, b.begin, b.count, b.group, b.copies, b.pixel);
+        const T* seen = strips_.fill(x_, b.begin, b.count, b.group, b.copies, b.place);
         for_panels(b, [&](Index, Index vectors, const T* lanes, T* sums) {
-            strips_.multiply(seen, b.pixel, b.count, lanes, vectors, sums, b.add);
+            strips_.multiply(seen, b.place, b.count, lanes, vectors, sums, b.add);
         });
     }
     void add_tiles(const Block& b) const {

@@ -29,7 +29,10 @@ public:
                     items = ceil_div(s_.n, images) * bands_;
         if (is_planar<T>(s_) && w_.algorithm == Algorithm::direct && p_.kernel_y == 2 && p_.kernel_x == 2 && !indices_)
             return run_planar();
-        if (items < threads || weight_size<T>(s_, w_.algorithm) * Index(sizeof(T)) > most_weights) return run_apart();
+        const bool large = weight_size<T>(s_, w_.algorithm) * Index(sizeof(T)) > most_weights;
+        const bool blind =
+            (bands_ - 1) * rows_ * p_.stride_y * s_.stride_y >= s_.h + s_.pad_y;  // a band that sees padding alone
+        if (items < threads || large || blind) return run_apart();
         const Index size = images * (bands_ == 1 ? s_.oh : rows_ * p_.stride_y) * row_;
         const double work =
             double(s_.n) * s_.oh * s_.ow * s_.kernel_y * s_.kernel_x * (s_.c / s_.groups) * s_.k / width<T>;
@@ -45,6 +48,7 @@ public:
 private:
     static constexpr Index band_bytes = 1 << 18, most_weights = 4 << 20;
 
+    // (Of zeros that differ in their sign another one may be taken.)
     void run_planar() const {
         Epilogue<T> epilogue = epilogue_;
         epilogue.pixel = s_.k;
@@ -80,8 +84,8 @@ private:
     const Epilogue<T>& epilogue_;
     T* y_;
     int32_t* indices_;
-    Index row_, rows_, bands_,
-        images_;  // elements of a row of the convolution; rows of windows in a band, bands, or images in one
+    Index row_;                    // elements of a row of the convolution
+    Index rows_, bands_, images_;  // rows of windows in a band, bands of an image, or images in a band
 };
 
 template <class T>

@@ -23,7 +23,7 @@ template <class T> struct RowsWork {
     Index y_step;
     PanelEnd<T> end;
     // Where rows and their channels do not lie at equal steps (strip_conv.h): where each of them is.
-    const int* place = nullptr;
+    const Index* place = nullptr;
     const Index* distance = nullptr;
 };
 

@@ -8,10 +8,9 @@ namespace convscope::CONVSCOPE_ISA {
 
 template <class T, int P, int V> struct StripTiles {
     static void run(const RowsWork<T>& work, Index tiles) {
-        const int* place = work.place;
-        const Index* distance = work.distance;
+        const Index *place = work.place, *distance = work.distance;
         row_tiles<T, P, V>(
-            work, tiles, [&](Index r) CONVSCOPE_LAMBDA { return Index(place[r]); },
+            work, tiles, [&](Index r) CONVSCOPE_LAMBDA { return place[r]; },
             [&](Index e) CONVSCOPE_LAMBDA { return distance[e]; });
     }
 };
@@ -43,7 +42,7 @@ public:
         const Index items = bundles * splits * g_.groups;
         const int team = team_size(items, work);
         Scratch<T> memory(team * strips_.size());
-        Scratch<int> places(team * most_);
+        Scratch<Index> places(team * most_);
         parallel(items, team, [&](Index item, int worker) {
             const Index bundle = item / (splits * g_.groups), split = item / g_.groups % splits,
                         group = item % g_.groups;
@@ -60,7 +59,7 @@ private:
     struct Block {
         Index group, first_panel, end_panel;
         T* strips;
-        int* places;
+        Index* places;
     };
 
     void compute(const Block& b, Index begin, Index count) const {
@@ -88,8 +87,7 @@ private:
     const bool finish_;
     T* y_;
     const bool dense_;
-    const Index line_, pieces_,
-        most_;  // pixels that lie at equal steps in y; pieces of such a line, and pixels of a piece
+    const Index line_, pieces_, most_;  // pixels at equal steps in y; pieces of such a line; pixels of a piece
     const Strips<T> strips_;
 };
 

@@ -1,4 +1,4 @@
-// What a weight gradient reads of an input of few channels (first layers).
+// How convolutions of few channels (first layers) read their input, forward and for the weight gradient.
 //
 // Neighbouring pixels share most of what they see. So the rows under the kernel are copied once for a stretch of a row of
 // pixels, zeros where they lie in the padding; then a value under a tap is as far from its pixel for one pixel as for all:
@@ -9,7 +9,7 @@
 //
 // Where there is no padding all that is so in the image itself, and nothing is copied.
 //
-// The register tile is that of conv_grad_weight.h, but for those distances, one for each of its P values.
+// The register tile of the weight gradient is that of conv_grad_weight.h, but for those distances, one for each of its P values.
 #pragma once
 #include "panels.h"
 #include "taps.h"
@@ -28,7 +28,7 @@ template <class T, int P, int V> CONVSCOPE_INLINE void keep_sums(const Vector<T>
 
 template <class T> struct StripWork {
     const T* x;
-    const int* place;  // of each pixel in x
+    const Index* place;  // of each pixel in x
     Index pixels;
     const Index* distance;  // of each value from the place of a pixel
     const T* lanes;         // [pixel][V vectors]
@@ -44,7 +44,7 @@ template <class T, int P, int V> struct StripSums {
         Index distance[P];
         unroll<P>([&](auto p) CONVSCOPE_LAMBDA { distance[p] = work.distance[p]; });
         const T *x = work.x, *lanes = work.lanes;
-        const int *place = work.place, *end = place + work.pixels;
+        const Index *place = work.place, *end = place + work.pixels;
         for (; place < end; place++, lanes += V * width<T>) {
             const T* from = x + *place;
             Vector<T> g[V];
@@ -62,10 +62,14 @@ template <class T> class Strips {
 public:
     // Of up to `most` pixels at a time.
     Strips(const Grid& grid, Index most)
-        : g_(grid), in_place_(is_inside(grid)), columns_(1), distances_(larger<Index>(1, grid.taps * grid.channels)) {
+        : g_(grid),
+          in_place_(is_inside(grid)),
+          columns_(1),
+          distances_(has_few_channels(grid) ? grid.taps * grid.channels : 0) {
+        if (!has_few_channels(grid)) return;
         while (columns_ < g_.taps && g_.tap[columns_].y == g_.tap[0].y) columns_++;
         rows_ = g_.taps / columns_;
-        wide_ = g_.taps ? g_.tap[columns_ - 1].x - g_.tap[0].x + 1 : 1;
+        wide_ = g_.tap[columns_ - 1].x - g_.tap[0].x + 1;
         length_ = ((smaller(most, larger<Index>(1, g_.w)) - 1) * g_.stride_x + wide_) * g_.channels;
         strips_ = smaller(most / larger<Index>(1, g_.w) + 2, g_.n * g_.h);
         for (Index t = 0; t < g_.taps; t++)
@@ -80,7 +84,7 @@ public:
     const Index* distances() const { return distances_.data(); }
 
     // Copies what `count` pixels of the grid see, and says where each of them finds it behind what is given back.
-    const T* fill(const T* x, Index begin, Index count, Index group, T* to, int* place) const {
+    const T* fill(const T* x, Index begin, Index count, Index group, T* to, Index* place) const {
         const Walk first(g_, begin, false);
         const T* base = x + first.in + (g_.tap[0].y * g_.in_w + g_.tap[0].x) * g_.in_pixel + group * g_.channels;
         Index start = 0;
@@ -90,13 +94,13 @@ public:
             const Index step = g_.stride_x * (in_place_ ? g_.in_pixel : g_.channels),
                         from = in_place_ ? at.in - first.in : start;
             if (!in_place_) copy(x, at, some, group, to + start);
-            for (Index q = 0; q < some; q++) place[p + q] = int(from + q * step);
+            for (Index q = 0; q < some; q++) place[p + q] = from + q * step;
         }
         return in_place_ ? base : to;
     }
 
     // sums[tap][channel][lane] (+)= sum over pixels of what they see * lanes[pixel][lane]
-    void multiply(const T* strips, const int* place, Index pixels, const T* lanes, Index vectors, T* sums,
+    void multiply(const T* strips, const Index* place, Index pixels, const T* lanes, Index vectors, T* sums,
                   bool add) const {
         const Index values = g_.taps * g_.channels, tiles = ceil_div(values, strip_values(vectors));
         for (Index i = 0; i < tiles; i++) {
@@ -131,7 +135,8 @@ private:
 
     // `count` pixels of row y of image n, from column `first` on, either of which may lie in the padding.
     void copy_row(const T* x, Index n, Index y, Index first, Index count, Index group, T* to) const {
-        const Index channels = g_.channels, inside = y >= 0 && y < g_.in_h;
+        const Index channels = g_.channels;
+        const bool inside = y >= 0 && y < g_.in_h;
         const Index begin = inside ? smaller(count, larger<Index>(0, -first)) : count,
                     end = larger(begin, smaller(count, g_.in_w - first));
         memset(to, 0, begin * channels * sizeof(T));
@@ -145,8 +150,8 @@ private:
 
     const Grid& g_;
     const bool in_place_;
-    Index columns_, rows_, wide_;  // of the kernel: taps of a row, rows, and input columns under it
-    Index length_, strips_;        // elements of a row of a strip, and strips at the most
+    Index columns_, rows_ = 0, wide_ = 0;  // of the kernel: taps of a row, rows, and input columns under it
+    Index length_ = 0, strips_ = 0;        // elements of a row of a strip, and strips at the most
     Scratch<Index> distances_;
 };
 
