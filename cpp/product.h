@@ -9,6 +9,7 @@
 // Rows lie at equal steps, so that one call goes over tile after tile and looks nothing up.
 #pragma once
 #include "panels.h"
+#include "taps.h"
 
 namespace convscope::CONVSCOPE_ISA {
 
