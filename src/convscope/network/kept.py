@@ -43,22 +43,16 @@ class Parameters:
         self._arrays = tuple(self._now())
         # An array of its own memory that is read-only stays as it is.
         changing = [a for a in self._arrays if a.flags.writeable or a.base is not None]
-        self._fingerprint = ops.Fingerprint(changing) if changing else _nothing
+        self._fingerprint = ops.Fingerprint(changing)
         self._found = self._fingerprint()
 
     def unchanged(self) -> bool:
         """Say whether they still are what they were."""
-        now = self._now()
-        same = len(now) == len(self._arrays) and all(map(is_, now, self._arrays))
+        same = sum(map(len, self._holders)) == len(self._arrays) and all(map(is_, self._now(), self._arrays))
         return same and self._found == self._fingerprint()
 
-    def _now(self) -> list[Array]:
-        return [*chain.from_iterable(map(dict.values, self._holders))]
-
-
-def _nothing() -> int:
-    """Give the fingerprint of no arrays."""
-    return 0
+    def _now(self) -> Iterator[Array]:
+        return chain.from_iterable(map(dict.values, self._holders))
 
 
 class Kept:

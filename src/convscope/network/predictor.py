@@ -61,14 +61,13 @@ class Predictor:
         state = self._current()
         count = len(next(iter(inputs.values())))
         some, beside = state.shares(inputs, self._outputs, count) if apart and count > 1 else (count, 1)
-        if some >= count:
-            worker = self._worker(state)
-            results = worker.run(inputs, copy)
-            state.keep([worker], MOST_WORKERS)
-            return results
         workers = [self._worker(state) for _ in range(beside)]
-        results = _run_apart(workers, self._outputs, inputs, count, some)
-        state.keep(workers, max(MOST_WORKERS, beside))
+        if some >= count:
+            results = workers[0].run(inputs, copy)
+        else:
+            results = _run_apart(workers, self._outputs, inputs, count, some)
+        room = max(MOST_WORKERS, beside) - len(state.idle)
+        state.idle.extend(workers[: max(0, room)])
         return results
 
     def _worker(self, state: _State) -> _Worker:
@@ -96,10 +95,6 @@ class _State:
         self.nodes = fused()
         self.idle: list[_Worker] = []
         self._at_once: dict[tuple[Shape, ...], tuple[int, int, int]] = {}
-
-    def keep(self, workers: list[_Worker], most: int) -> None:
-        """Put workers aside for the next call, no more than `most` in all."""
-        self.idle += workers[: max(0, most - len(self.idle))]
 
     def shares(self, inputs: Mapping[str, Array], outputs: tuple[str, ...], count: int) -> tuple[int, int]:
         """Say how many images are best computed together, and how many such groups at the same time.

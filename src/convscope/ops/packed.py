@@ -49,8 +49,8 @@ class PackedConv2d:
         What is done to every sum before it is stored. Not-a-number stays what it is.
     pool : int or (rows, columns)
         Of every window of so many results, side by side, the largest alone is stored; rows and columns
-        that fill no window are left out. The results are those of `convscope.ops.max_pool2d` to the bit, but
-        are pooled while they are in the cache.
+        that fill no window are left out. The results are those of `convscope.ops.max_pool2d` to the bit (but
+        for the sign of zeros, where no places are asked for); they are pooled while they are in the cache.
 
     Raises
     ------
