@@ -2,9 +2,10 @@
 //
 //     parallel(items, team, body)     body(item, worker) for 0 <= item < items, 0 <= worker < team
 //
-// Items are handed out one at a time, so which worker gets which item is chance: a body must
-// not let its result depend on `worker`, which only names the scratch memory it may use. A loop
-// inside an item runs on the worker that has the item.
+// Every worker begins with its own share of the items and then helps the others, so which worker gets which item is chance:
+// a body must not let its result depend on `worker`, which only names the scratch memory it may use. Loops over the same
+// pixels should number their items in the order of the pixels: what a core has written it then reads again. A loop inside
+// an item runs on the worker that has the item.
 #pragma once
 #include <stddef.h>
 
