@@ -91,22 +91,24 @@ template <class T, int N> void multiply_one_row(RowsWork<T> work, Index panel) {
     });
 }
 
-// How the pixels of a grid, its groups and their panels are shared out: an item is some tiles of pixels, and of one group some
-// panels. Which of them go together changes no result.
+// How the pixels of a grid, its groups and their panels are shared out: an item is some tiles of pixels, a bundle, and of one group
+// some panels. Weights are read once for each bundle: so few pixels are as few bundles as there are threads. Which of them go
+// together changes no result.
 template <class T> struct Shares {
     struct Share {
         Index group, begin, end, first_panel, end_panel;
     };
-    Index pixels, panels, groups, pixels_most, bundles, splits, items;
+    Index pixels, panels, groups, bundles, pixels_most, splits, items;
     int team;  // workers
 
     Shares(const Grid& g, const PanelShape<T>& shape) : pixels(g.pixels()), panels(shape.count()), groups(g.groups) {
         const double work = double(pixels) * larger<Index>(1, shape.rows) * shape.padded_k() / width<T> * groups;
-        const Index threads = team_size(pixels, work), most = shape.pixels();
-        pixels_most = most * larger<Index>(1, smaller(tiles_in_group, pixels / (2 * threads * most)));
-        bundles = ceil_div(pixels, pixels_most);
+        const Index threads = team_size(pixels * panels, work), most = shape.pixels(),
+                    wanted = threads == 1 ? 1 : 2 * threads;  // items: whoever is done first helps
+        bundles = larger(ceil_div(pixels, most * tiles_in_group), smaller(threads, ceil_div(pixels, 2 * most)));
         if (bundles > threads) bundles = smaller(pixels, ceil_div(bundles, threads) * threads);  // as many for each
-        splits = bundles * groups < 2 * threads ? smaller(panels, threads) : 1;  // few pixels: panels as well
+        pixels_most = ceil_div(pixels, bundles);
+        splits = smaller(panels, ceil_div(wanted, bundles * groups));
         items = bundles * splits * groups;
         team = team_size(items, work);
     }

@@ -24,7 +24,7 @@ CACHE = 4 << 20  # bytes that a run may spread over: about what stays near a pro
 MOST_PLANS = 8  # input shapes a worker remembers
 MOST_WORKERS = 16  # sets of memory that are kept for threads of the caller; more at once get theirs anew
 MOST_BESIDE = 512 << 20  # bytes that groups of images at the same time may take; more are computed in turn
-WORTH_A_THREAD = 4_000_000  # products: fewer are computed as soon as a thread is woken
+WORTH_A_THREAD = 64_000_000  # products of a group of images: those of fewer are shared out layer by layer
 
 
 class Predictor:
@@ -99,8 +99,8 @@ class _State:
     def shares(self, inputs: Mapping[str, Array], outputs: tuple[str, ...], count: int) -> tuple[int, int]:
         """Say how many images are best computed together, and how many such groups at the same time.
 
-        Every thread takes a group through the whole network where there is one for each: then they need not
-        wait for each other after every layer.
+        Every thread takes a group through the whole network where there is one for each and they are worth it:
+        then they need not wait for each other after every layer.
         """
         some, work, size = self._images_at_once(inputs, outputs)
         threads = get_threads()
