@@ -5,10 +5,10 @@
 
 Both scripts import their library, read the files, and train the same network (two 3x3 convolutions of 32 and
 64 filters with ReLU and max pooling, a dense layer) by SGD with momentum on batches of 64, until at the end
-of an epoch 90 % of the test images are right. The rate falls along half a cosine over four epochs, step by step:
-with a constant one the number of epochs is chance. Initial weights are drawn by one rule, by different generators.
-Turn by turn, the median of --runs (3) processes each, every one with a seed of its own. `--goal 0` stops
-after the first epoch, which compares equal work.
+of an epoch 90 % of the test images are right. The rate falls along half a cosine over four epochs, step by
+step: with a constant one the number of epochs is chance. Initial weights are drawn by one rule, by different
+generators. Turn by turn, the median of --runs (3) processes each, every one with a seed of its own.
+`--goal 0` stops after the first epoch, which compares equal work.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -48,12 +49,15 @@ ConvShape conv_shape(const X& x, const W& w, const Y& y, Pair stride, const Pads
     return shape;
 }
 
-template <class X, class Y>
-PoolShape pool_shape(const X& x, const Y& y, Pair kernel, Pair stride, const Pads& pads, Pair dilation,
+typedef std::array<Index, 4> Sizes;  // of an image: n, h, w, c
+template <class Array> Sizes shape_of(const Array& a) {
+    return {Index(a.shape(0)), Index(a.shape(1)), Index(a.shape(2)), Index(a.shape(3))};
+}
+
+PoolShape pool_shape(const Sizes& x, const Sizes& y, Pair kernel, Pair stride, const Pads& pads, Pair dilation,
                      bool count_padding) {
-    auto size = [](const auto& array, int axis) { return Index(array.shape(axis)); };
-    if (size(y, 0) != size(x, 0) || size(y, 3) != size(x, 3)) throw nb::value_error("shapes do not belong together");
-    return {size(x, 0),     size(x, 1),      size(x, 2),        size(x, 3),         size(y, 1),       size(y, 2),
+    if (y[0] != x[0] || y[3] != x[3]) throw nb::value_error("shapes do not belong together");
+    return {x[0],           x[1],            x[2],              x[3],               y[1],             y[2],
             kernel.first,   kernel.second,   stride.first,      stride.second,      pads.first.first, pads.second.first,
             dilation.first, dilation.second, pads.first.second, pads.second.second, count_padding};
 }
@@ -103,13 +107,13 @@ public:
         });
     }
 
-    // The largest of each window of a result of `size`; windows lie side by side.
-    void run_pooled(In<T, Image> x, Pair size, Pair pool, Out<T, Image> y, std::optional<Out<int32_t, Image>> indices) const {
+    // The largest of each window of a result of `size`.
+    void run_pooled(In<T, Image> x, Pair size, Pair kernel, Pair stride, Pads pads, Pair dilation, Out<T, Image> y,
+                    std::optional<Out<int32_t, Image>> indices) const {
         ConvShape s = shape_;
         s.n = Index(x.shape(0)), s.h = Index(x.shape(1)), s.w = Index(x.shape(2)), s.oh = size.first, s.ow = size.second;
-        const PoolShape p = side_by_side(s, pool);
-        if (Index(x.shape(3)) != s.c || Index(y.shape(0)) != s.n || Index(y.shape(3)) != s.k || p.oh != Index(y.shape(1)) ||
-            p.ow != Index(y.shape(2)) || (indices && indices->size() != y.size()))
+        const PoolShape p = pool_shape({s.n, s.oh, s.ow, s.k}, shape_of(y), kernel, stride, pads, dilation, false);
+        if (Index(x.shape(3)) != s.c || (indices && indices->size() != y.size()))
             throw nb::value_error("shapes do not belong together");
         perform([=, packed = packed_, settings = epilogue_] {
             kernels<T>().conv_max_pool(s, p, packed->weights, x.data(), settings, y.data(), data_of(indices));
@@ -150,8 +154,8 @@ template <class T> void register_conv(nb::module_& m, const char* packed_name) {
              "weight"_a.noconvert(), "bias"_a.noconvert().none(), "stride"_a, "padding"_a, "dilation"_a, "groups"_a,
              "algorithm"_a, "activation"_a, "low"_a, "high"_a)
         .def("__call__", &PackedConv<T>::run, "x"_a.noconvert(), "residual"_a.noconvert().none(), "y"_a.noconvert())
-        .def("pooled", &PackedConv<T>::run_pooled, "x"_a.noconvert(), "size"_a, "pool"_a, "y"_a.noconvert(),
-             "indices"_a.noconvert().none());
+        .def("pooled", &PackedConv<T>::run_pooled, "x"_a.noconvert(), "size"_a, "kernel"_a, "stride"_a, "padding"_a,
+             "dilation"_a, "y"_a.noconvert(), "indices"_a.noconvert().none());
     m.def(
         "conv2d_grad_input",
         [](In<T, Image> grad, In<T, Image> w, Out<T, Image> dx, Pair stride, Pads pads, Pair dilation, Index groups,
@@ -201,7 +205,7 @@ template <class T> void register_pool(nb::module_& m) {
         "max_pool2d",
         [](In<T, Image> x, Out<T, Image> y, std::optional<Out<int32_t, Image>> indices, Pair kernel, Pair stride,
            Pads pads, Pair dilation) {
-            const PoolShape shape = pool_shape(x, y, kernel, stride, pads, dilation, false);
+            const PoolShape shape = pool_shape(shape_of(x), shape_of(y), kernel, stride, pads, dilation, false);
             perform([=] { kernels<T>().max_pool(shape, x.data(), y.data(), data_of(indices)); });
         },
         "x"_a.noconvert(), "y"_a.noconvert(), "indices"_a.noconvert().none(), "kernel"_a, "stride"_a, "padding"_a,
@@ -210,7 +214,7 @@ template <class T> void register_pool(nb::module_& m) {
         "max_pool2d_grad",
         [](In<T, Image> grad, std::optional<In<T, Image>> y, In<int32_t, Image> indices, Out<T, Image> dx, Pair kernel,
            Pair stride, Pads pads, Pair dilation) {
-            const PoolShape shape = pool_shape(dx, grad, kernel, stride, pads, dilation, false);
+            const PoolShape shape = pool_shape(shape_of(dx), shape_of(grad), kernel, stride, pads, dilation, false);
             return perform(
                 [=] { return kernels<T>().max_pool_grad(shape, {grad.data(), data_of(y), indices.data()}, dx.data()); });
         },
@@ -219,14 +223,14 @@ template <class T> void register_pool(nb::module_& m) {
     m.def(
         "avg_pool2d",
         [](In<T, Image> x, Out<T, Image> y, Pair kernel, Pair stride, Pads pads, bool count_padding) {
-            const PoolShape shape = pool_shape(x, y, kernel, stride, pads, {1, 1}, count_padding);
+            const PoolShape shape = pool_shape(shape_of(x), shape_of(y), kernel, stride, pads, {1, 1}, count_padding);
             perform([=] { kernels<T>().avg_pool(shape, x.data(), y.data()); });
         },
         "x"_a.noconvert(), "y"_a.noconvert(), "kernel"_a, "stride"_a, "padding"_a, "count_padding"_a);
     m.def(
         "avg_pool2d_grad",
         [](In<T, Image> grad, Out<T, Image> dx, Pair kernel, Pair stride, Pads pads, bool count_padding) {
-            const PoolShape shape = pool_shape(dx, grad, kernel, stride, pads, {1, 1}, count_padding);
+            const PoolShape shape = pool_shape(shape_of(dx), shape_of(grad), kernel, stride, pads, {1, 1}, count_padding);
             perform([=] { kernels<T>().avg_pool_grad(shape, grad.data(), dx.data()); });
         },
         "grad"_a.noconvert(), "dx"_a.noconvert(), "kernel"_a, "stride"_a, "padding"_a, "count_padding"_a);

@@ -54,8 +54,9 @@ class _PackedConv:
         """Compute; without a residual, `y` may be some channels of a wider image."""
 
     def pooled(
-        self, x: _Array, size: _Pair, pool: _Pair, y: _Array, indices: npt.NDArray[np.int32] | None
-    ) -> None:
+        self, x: _Array, size: _Pair, kernel: _Pair, stride: _Pair, padding: _Pads, dilation: _Pair,
+        y: _Array, indices: npt.NDArray[np.int32] | None,
+    ) -> None:  # fmt: skip
         """Compute a result of `size`, and store the largest of each window of it, and where that was."""
 
 class PackedConvFloat(_PackedConv): ...

@@ -78,16 +78,15 @@ template <class F> void for_products(const ConvShape& s, const F& f) {
                     }
 }
 
-// Pooled where it is computed, or afterwards; and the weight gradient of either, to the bit.
+// Pooled where it is computed, or afterwards, to the bit: the maxima and their places.
 template <class T>
-void test_pooled(const std::string& name, const ConvShape& s, const PackedWeights<T>& packed, const std::vector<T>& x,
-                 const std::vector<T>& dense, T low, T high, Index across) {
-    if (s.oh < 2 || s.ow < across) return;
+void compare_pooled(const std::string& name, const ConvShape& s, const PoolShape& p, const PackedWeights<T>& packed,
+                    const std::vector<T>& x, const std::vector<T>& dense, T low, T high, std::vector<T>& expected,
+                    std::vector<int32_t>& places) {
     const auto& kernels = active_isa().functions(T{});
-    const PoolShape p{s.n, s.oh, s.ow, s.k, s.oh / 2, s.ow / across, 2, across, 2, across, 0, 0, 1, 1, 0, 0, false};
     const Index outputs = p.n * p.oh * p.ow * p.c;
-    std::vector<T> expected(outputs), spread(dense.size()), dw(s.k * s.c / s.groups * s.kernel_y * s.kernel_x), own(dw.size());
-    std::vector<int32_t> places(outputs), found(outputs);
+    expected.resize(outputs), places.resize(outputs);
+    std::vector<int32_t> found(outputs);
     kernels.max_pool(p, dense.data(), expected.data(), places.data());
     const auto pooled = on_any_threads<T>(name + " pooled", outputs, [&](T* to) {
         kernels.conv_max_pool(s, p, packed, x.data(), {nullptr, Activation::clip, low, high}, to, found.data());
@@ -95,7 +94,22 @@ void test_pooled(const std::string& name, const ConvShape& s, const PackedWeight
     std::vector<T> alone(outputs);  // without places
     kernels.conv_max_pool(s, p, packed, x.data(), {nullptr, Activation::clip, low, high}, alone.data(), nullptr);
     if (pooled != expected || places != found || alone != expected) std::printf("%s pooled\n", name.c_str()), failures++;
-    const auto grad = random_values<T>(outputs);
+}
+
+// Windows that overlap; windows side by side, and the weight gradient of what they pool.
+template <class T>
+void test_pooled(const std::string& name, const ConvShape& s, const PackedWeights<T>& packed, const std::vector<T>& x,
+                 const std::vector<T>& dense, T low, T high, Index across) {
+    if (s.oh < 2 || s.ow < across) return;
+    const auto& kernels = active_isa().functions(T{});
+    std::vector<T> expected;
+    std::vector<int32_t> places;
+    const PoolShape over{s.n, s.oh, s.ow, s.k, (s.oh - 1) / 2 + 1, s.ow, 3, 3, 2, 1, 1, 1, 1, 1, 1, 1, false};
+    compare_pooled(name + " overlapping", s, over, packed, x, dense, low, high, expected, places);
+    const PoolShape p{s.n, s.oh, s.ow, s.k, s.oh / 2, s.ow / across, 2, across, 2, across, 0, 0, 1, 1, 0, 0, false};
+    compare_pooled(name, s, p, packed, x, dense, low, high, expected, places);
+    std::vector<T> spread(dense.size()), dw(s.k * s.c / s.groups * s.kernel_y * s.kernel_x), own(dw.size());
+    const auto grad = random_values<T>(expected.size());
     const PooledGradient<T> from{grad.data(), expected.data(), places.data()};
     kernels.max_pool_grad(p, from, spread.data());
     kernels.conv_grad_weight(s, packed.algorithm, x.data(), spread.data(), dw.data());

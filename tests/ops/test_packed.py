@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -164,6 +165,9 @@ def test_refuses_bad_arrays(core: str) -> None:
         layer(x, add=y, out=y)
 
 
+OVERLAPPING = {"kernel_size": 3, "stride": 2, "padding": 1}
+
+
 def compare_pooled(case: ConvCase, pool: tuple[int, int]) -> None:
     """Pooled where it is computed, or afterwards: the same maxima at the same places, to the bit."""
     x, weight, bias, _ = case.arrays()
@@ -176,6 +180,9 @@ def compare_pooled(case: ConvCase, pool: tuple[int, int]) -> None:
     np.testing.assert_array_equal(layer(x, out_indices=indices), expected)
     np.testing.assert_array_equal(indices, places)
     np.testing.assert_array_equal(layer(x), expected)
+    overlapping = {"kernel_size": pool, "stride": 1, "ceil_mode": True}
+    over = PackedConv2d(weight, bias, **case.settings, activation="relu", pool=overlapping)
+    np.testing.assert_array_equal(over(x), ops.max_pool2d(y, **overlapping))
     grad = np.random.default_rng(5).normal(size=expected.shape).astype(case.dtype)
     spread = ops.max_pool2d_grad(grad, places, y.shape, kernel_size=pool, rectified=expected)
     kernel = weight.shape[2:]
@@ -205,12 +212,23 @@ def test_pooling_gives_the_bits_of_pooling_afterwards(core: str, pool: tuple[int
     ],
 )
 @pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    "pool",
+    [
+        {"kernel_size": 2, "stride": 2},
+        OVERLAPPING,
+        {"kernel_size": 3, "stride": 2, "ceil_mode": True},
+        {"kernel_size": (4, 3), "stride": 1, "dilation": 2},
+        {"kernel_size": 2, "stride": (3, 4)},
+    ],
+)
 def test_bands_meet(
     core: str,
     shape: tuple[int, int, int, int],
     k: int,
     kernel: int,
     settings: dict[str, int],
+    pool: dict[str, Any],
     threads: int,
     set_threads: Callable[[int], None],
 ) -> None:
@@ -219,18 +237,22 @@ def test_bands_meet(
     x = rng.normal(size=shape).astype(np.float32)
     weight = rng.normal(size=(k, shape[1] // settings.get("groups", 1), kernel, kernel)).astype(np.float32)
     y = PackedConv2d(weight, **settings)(x)
-    expected, places = ops.max_pool2d(y, 2, return_indices=True)
+    expected, places = ops.max_pool2d(y, **pool, return_indices=True)
     out, indices = np.full(expected.shape, 7, np.float32), np.full(expected.shape, -7, np.int32)
-    assert PackedConv2d(weight, **settings, pool=2)(x, out=out, out_indices=indices) is out
+    assert PackedConv2d(weight, **settings, pool=pool)(x, out=out, out_indices=indices) is out
     np.testing.assert_array_equal(out, expected)
     np.testing.assert_array_equal(indices, places)
-    np.testing.assert_array_equal(PackedConv2d(weight, **settings, pool=2)(x), expected)
+    np.testing.assert_array_equal(PackedConv2d(weight, **settings, pool=pool)(x), expected)
 
 
 def test_what_pooling_cannot_do(core: str) -> None:
     x, weight = np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3))
-    with pytest.raises(InvalidValue, match="pool must be no larger than the result, 2 x 2; got 3 x 3"):
+    with pytest.raises(InvalidValue, match=r"PackedConv2d, pool: along the height.* 3 .* 2"):
         PackedConv2d(weight, pool=3)(x)
+    with pytest.raises(InvalidValue, match="every window must see at least one pixel"):
+        PackedConv2d(weight, pool={"kernel_size": 1, "padding": 1})(x)
+    with pytest.raises(InvalidValue, match=r"pool must have a kernel_size, .* got size"):
+        PackedConv2d(weight, pool={"size": 2})
     with pytest.raises(InvalidValue, match="pool must be at least 1"):
         PackedConv2d(weight, pool=0)
     with pytest.raises(InvalidValue, match="add cannot be had together with pool"):

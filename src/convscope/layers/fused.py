@@ -15,7 +15,7 @@ from convscope.layers.max_pool2d import MaxPool2d
 from convscope.layers.relu import ReLU
 from convscope.ops.packed import Activation
 
-__all__ = ["Fused", "FusedConv2d", "FusedLinear", "activation_of"]
+__all__ = ["Fused", "FusedConv2d", "FusedLinear", "activation_of", "can_be_pooled"]
 
 
 def activation_of(layer: Layer) -> Activation:
@@ -107,7 +107,7 @@ class FusedConv2d(Fused):
     residual : bool
         Whether there is a second input, which is added before the activation.
     pool : MaxPool2d, optional
-        Of windows side by side; not with a second input.
+        Not with a second input.
 
     Examples
     --------
@@ -143,7 +143,7 @@ class FusedConv2d(Fused):
             dilation=inner.dilation,
             groups=inner.groups,
             activation=self.activation,
-            pool=1 if self.pool is None else self.pool.kernel_size,
+            pool=1 if self.pool is None else self.pool.settings(),
         )
 
     def forward(self, *inputs: Array, context: Context = Context()) -> tuple[Array, Any]:
@@ -165,12 +165,12 @@ class FusedConv2d(Fused):
         seen = super().window()
         if self.pool is None or seen is None:
             return seen
-        rows, columns = (_pooled(axis, size) for axis, size in zip(seen, self.pool.kernel_size, strict=True))
+        rows, columns = (_pooled(*axes) for axes in zip(seen, self.pool.window(), strict=True))
         return rows, columns
 
     def settings(self) -> dict[str, Any]:
         """Those of the convolution, the activation, the pooling, and whether a second input is added."""
-        pool = None if self.pool is None else self.pool.kernel_size
+        pool = None if self.pool is None else self.pool.settings()
         return {**super().settings(), "residual": self.residual, "pool": pool}
 
 
@@ -206,10 +206,30 @@ class FusedLinear(Fused):
         return self.packed().bind(_as_image(inputs[0]), _as_image(out))
 
 
-def _pooled(axis: Window, size: int) -> Window:
-    """Give what `size` neighbouring results see together, gaps between their taps included."""
-    span = (axis.kernel - 1) * axis.dilation + 1
-    return axis._replace(kernel=span + (size - 1) * axis.stride, stride=axis.stride * size, dilation=1)
+def can_be_pooled(conv: Conv2d, pool: MaxPool2d) -> bool:
+    """Say whether a convolution and its pooling are one layer: where they begin must be known of each."""
+    axes = (*conv.window(), *pool.window())
+    return pool.is_apart() or not any(isinstance(axis.padding, str) for axis in axes)
+
+
+def _pooled(axis: Window, pool: Window) -> Window:
+    """Give what the results of a pooling window see together, gaps between their taps included.
+
+    A last window that reaches past the image (`ceil_mode`) is not told from the others.
+    """
+    span = (axis.kernel - 1) * axis.dilation + 1 + (pool.kernel - 1) * pool.dilation * axis.stride
+    stride = axis.stride * pool.stride
+    if pool.padding in (0, (0, 0)):
+        return Window(span, stride, axis.padding)
+    before, after = (own + more * axis.stride for own, more in zip(_both(axis), _both(pool), strict=True))
+    return Window(span, stride, (before, after))
+
+
+def _both(axis: Window) -> tuple[int, int]:
+    """Give the padding before and after."""
+    padding = axis.padding
+    assert not isinstance(padding, str)
+    return (padding, padding) if isinstance(padding, int) else padding
 
 
 def _as_image(x: Array) -> Array:

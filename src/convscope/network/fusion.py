@@ -3,7 +3,7 @@
     conv ─► batch norm ─► relu                       one node, named relu
     conv ─► batch norm ─┐
                   x ────┴► add ─► relu               one node of two inputs, named relu
-    conv ─► relu ─► max pooling                      one node, named pooling, if windows lie side by side
+    conv ─► relu ─► max pooling                      one node, named pooling
     conv ─► dropout ─► ...                           no dropout
 
 A node that remains has the name and the value that it had: what is joined bears the name of its
@@ -31,7 +31,7 @@ from convscope.layers import (
     MaxPool2d,
 )
 from convscope.layers.base import Array, Shape
-from convscope.layers.fused import Fused, FusedConv2d, FusedLinear, activation_of
+from convscope.layers.fused import Fused, FusedConv2d, FusedLinear, activation_of, can_be_pooled
 from convscope.network.graph import Node
 
 __all__ = ["frozen", "fused_nodes", "parted_nodes"]
@@ -106,7 +106,7 @@ class _Drafts:
         if before is None or before.pool is not None:
             return False
         if isinstance(node.layer, MaxPool2d) and isinstance(before.layer, Conv2d):
-            if before.residual or not node.layer.is_apart():
+            if before.residual or not can_be_pooled(before.layer, node.layer):
                 return False
             before.pool = node.layer
         elif before.after is not None:

@@ -307,8 +307,8 @@ class Network:
         """Give an equal network for inference, with fewer nodes and its weights packed once.
 
         Batch norms and channel scales are folded into the convolution or dense layer before them. A ReLU,
-        clip or leaky ReLU after it, the sum with a second branch, and max pooling in windows side by side are
-        computed with it in one pass over memory; dropout is left out. A node that remains has the value it
+        clip or leaky ReLU after it, the sum with a second branch, and max pooling are computed with it in one
+        pass over memory; dropout is left out. A node that remains has the value it
         had: what is joined bears the name of its last part. Nothing is joined where a value in between is an
         output or has other readers. Outputs, classes and input stay.
 

@@ -99,8 +99,8 @@ class _State:
     def shares(self, inputs: Mapping[str, Array], outputs: tuple[str, ...], count: int) -> tuple[int, int]:
         """Say how many images are best computed together, and how many such groups at the same time.
 
-        Every thread takes a group through the whole network where there is one for each and they are worth it:
-        then they need not wait for each other after every layer.
+        Every thread takes a group through the whole network where there is one for each and they are worth
+        it: then they need not wait for each other after every layer.
         """
         some, work, size = self._images_at_once(inputs, outputs)
         threads = get_threads()

@@ -247,6 +247,8 @@ def _settings(settings: Mapping[str, Any]) -> str:
             words.append("x".join(map(str, value)))
         elif name == "connections":
             words.append(f"{int(np.sum(value))} of {np.size(value)} kernels")
+        elif isinstance(value, Mapping):
+            words.append(f"{name} ({_settings(value)})")
         elif _short(value) != _USUAL.get(name):
             words.append(f"{name.replace('_', ' ')} {_short(value)}")
     return ", ".join(words)

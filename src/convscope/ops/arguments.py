@@ -55,6 +55,7 @@ class Places(NamedTuple):
     padding: tuple[tuple[int, int], tuple[int, int]]
     dilation: tuple[int, int]
     output: tuple[int, int]
+    ceil_mode: bool = False  # how the output size was rounded
 
 
 def given(**arrays: Array | None) -> dict[str, Array]:
@@ -264,7 +265,7 @@ def _place_kernel(
             message = str(error).removeprefix("geometry: ")
             raise InvalidValue(f"{op}: along the {_AXES[axis]}, {message}") from None
     (rows, oh), (columns, ow) = found
-    return Places(kernel, strides, (rows, columns), dilations, (oh, ow))
+    return Places(kernel, strides, (rows, columns), dilations, (oh, ow), ceil_mode)
 
 
 # A network asks the same few questions at every step.

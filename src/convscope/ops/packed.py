@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +17,7 @@ from convscope.ops.arguments import (
     check_length,
     check_ndim,
     check_out,
+    check_pool_windows,
     check_same_shape,
     given,
     pair,
@@ -47,10 +48,11 @@ class PackedConv2d:
         As in `convscope.ops.conv2d`.
     activation : None, "relu", ("clip", low, high) or ("leaky_relu", slope)
         What is done to every sum before it is stored. Not-a-number stays what it is.
-    pool : int or (rows, columns)
+    pool : int, (rows, columns) or mapping
         Of every window of so many results, side by side, the largest alone is stored; rows and columns
-        that fill no window are left out. The results are those of `convscope.ops.max_pool2d` to the bit (but
-        for the sign of zeros, where no places are asked for); they are pooled while they are in the cache.
+        that fill no window are left out. Or what `convscope.ops.max_pool2d` takes, for windows that overlap:
+        ``{"kernel_size": 3, "stride": 2}``. The results are those of that op to the bit (but for the sign of
+        zeros, where no places are asked for); they are pooled while they are in the cache.
 
     Raises
     ------
@@ -69,6 +71,8 @@ class PackedConv2d:
     array([[[[6., 1., 0.]]]])
     >>> PackedConv2d(np.array([[[[-1.0, 1.0]]]]), pool=(1, 3))(x)
     array([[[[5.]]]])
+    >>> PackedConv2d(np.array([[[[-1.0, 1.0]]]]), pool={"kernel_size": (1, 2), "stride": 1})(x)
+    array([[[[5., 0.]]]])
     """
 
     def __init__(
@@ -81,7 +85,7 @@ class PackedConv2d:
         dilation: Size = 1,
         groups: int = 1,
         activation: Activation = None,
-        pool: Size = 1,
+        pool: Size | Mapping[str, Any] = 1,
         algorithm: str = "auto",
     ) -> None:
         check_arrays("PackedConv2d", weight=weight, **given(bias=bias))
@@ -92,7 +96,7 @@ class PackedConv2d:
         self.weight, self.bias = weight, bias
         self.stride, self.padding, self.dilation = stride, padding, dilation
         self.activation = _checked(activation)
-        self.pool = pair("PackedConv2d", "pool", pool)
+        self.pool = _pooling(pool)
         self.algorithm = algorithm
         steps = pair("PackedConv2d", "stride", stride), pair("PackedConv2d", "dilation", dilation)
         check_algorithm("PackedConv2d", algorithm, weight.shape[2:], *steps, self.groups)
@@ -133,7 +137,7 @@ class PackedConv2d:
             check_out("PackedConv2d", out, shape, x.dtype, x, self.weight, *(() if add is None else (add,)))
         if out_indices is None:
             return run(x, add, out)
-        if self.pool == (1, 1):
+        if self.pool is None:
             raise InvalidValue("PackedConv2d: out_indices are places of maxima; set pool, or leave them out.")
         check_out("PackedConv2d", out_indices, shape, np.dtype(np.int32), x, self.weight)
         return run(x, add, out, out_indices)
@@ -149,7 +153,7 @@ class PackedConv2d:
     def _check_add(self, x: Array, add: Array | None, shape: tuple[int, ...]) -> None:
         if add is None:
             return
-        if self.pool != (1, 1):
+        if self.pool is not None:
             raise InvalidValue("PackedConv2d: add cannot be had together with pool; add, then pool.")
         check_arrays("PackedConv2d", x=x, add=add)
         check_same_shape("PackedConv2d", "add", add, shape, "the result")
@@ -161,13 +165,11 @@ class PackedConv2d:
         places = place(
             "PackedConv2d", x.shape, self.weight, self.stride, self.padding, self.dilation, self.groups
         )
-        rows, columns = places.output[0] // self.pool[0], places.output[1] // self.pool[1]
-        if rows == 0 or columns == 0:
-            raise InvalidValue(
-                f"PackedConv2d: pool must be no larger than the result, {places.output[0]} x "
-                f"{places.output[1]}; got {self.pool[0]} x {self.pool[1]}."
-            )
-        shape = (x.shape[0], self.weight.shape[0], rows, columns)
+        pool = None
+        if self.pool is not None:
+            pool = place_kernel("PackedConv2d, pool", places.output, **self.pool)
+            check_pool_windows("PackedConv2d, pool", places.output, pool)
+        shape = (x.shape[0], self.weight.shape[0], *(places if pool is None else pool).output)
         run = get("packed_conv2d")(
             self.weight,
             self.bias,
@@ -178,7 +180,7 @@ class PackedConv2d:
             groups=self.groups,
             algorithm=self.algorithm,
             activation=self.activation,
-            pool=self.pool,
+            pool=pool,
             packed=self._packed,
         )
         if len(self._plans) >= _MOST_PLANS:
@@ -268,6 +270,20 @@ def conv2d_pooled_grad_weight(
             out=out,
         ),
     )
+
+
+def _pooling(pool: Size | Mapping[str, Any]) -> dict[str, Any] | None:
+    """Give the settings of max pooling; None for windows of one result."""
+    if not isinstance(pool, Mapping):
+        size = pair("PackedConv2d", "pool", pool)
+        return None if size == (1, 1) else {"kernel_size": size, "stride": size}
+    known = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+    if "kernel_size" not in pool or not set(pool) <= set(known):
+        raise InvalidValue(
+            f"PackedConv2d: pool must have a kernel_size, and of {', '.join(known[1:])} what is wanted; "
+            f"got {', '.join(map(str, pool)) or 'nothing'}."
+        )
+    return {**pool, "stride": pool["kernel_size"] if pool.get("stride") is None else pool["stride"]}
 
 
 def _checked(activation: Activation) -> tuple[str, float, float]:

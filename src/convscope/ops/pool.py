@@ -189,7 +189,7 @@ def max_pool2d_grad(
     output: tuple[int, ...] = grad.shape[2:]
     windows: dict[str, object] = {}
     if kernel_size is not None:
-        *kernel, output = _place(op, shape, kernel_size, stride, padding, dilation, ceil_mode)
+        *kernel, output, _ = _place(op, shape, kernel_size, stride, padding, dilation, ceil_mode)
         windows = dict(zip(("kernel_size", "stride", "padding", "dilation"), kernel, strict=True))
     check_same_shape(op, "grad", grad, (*shape[:2], *output), "the output")
     check_out(op, out, shape, grad.dtype, grad)

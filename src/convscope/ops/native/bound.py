@@ -8,12 +8,13 @@ from itertools import groupby
 from typing import Any
 
 from convscope import _core
+from convscope.ops.arguments import Places
 from convscope.ops.memory import Array
 from convscope.ops.native.arrays import NHWC, flatten, in_place, turned
 from convscope.ops.native.convolution import Packed, run_packed
 from convscope.ops.native.pointwise import relu
 from convscope.ops.native.pooling import global_avg_pool2d, max_pool2d
-from convscope.ops.native.windows import ONE, Pads, Pair
+from convscope.ops.native.windows import Pads, Pair
 
 
 class Bound(partial[object]):
@@ -56,13 +57,13 @@ def bind(function: Callable[..., object], *args: Any, **kwargs: Any) -> Callable
 
 
 def _bound_packed(
-    packed: Packed, shape: tuple[int, ...], pool: Pair, x: Array, add: Array | None, out: Array
+    packed: Packed, shape: tuple[int, ...], pool: Places | None, x: Array, add: Array | None, out: Array
 ) -> Callable[[], object] | None:
     """`out` may be some channels of a channels-last image, unless something is added or pooled."""
     seen, more, y = in_place(x), None if add is None else in_place(add), out.transpose(NHWC)
-    if pool != ONE:
+    if pool is not None:
         fits = seen is not None and y.flags.c_contiguous
-        return Bound(packed.pooled, seen, shape[1:3], pool, y, None) if fits else None
+        return Bound(packed.pooled, seen, shape[1:3], *pool[:4], y, None) if fits else None
     image, row, pixel, one = y.strides
     among_others = one == y.itemsize and row == pixel * shape[2] and image == row * shape[1] and add is None
     if seen is None or (more is None and add is not None) or not (among_others or y.flags.c_contiguous):

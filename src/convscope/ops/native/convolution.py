@@ -9,6 +9,7 @@ import numpy as np
 
 from convscope import _core
 from convscope.ops.algorithms import choose
+from convscope.ops.arguments import Places
 from convscope.ops.memory import Array
 from convscope.ops.native.arrays import copied, flat, give, nhwc, plain, target
 from convscope.ops.native.windows import NONE, ONE, Pads, Pair, output_size
@@ -34,7 +35,7 @@ def conv2d(
     channels, kernel = (x.shape[1], weight.shape[0]), weight.shape[2:]
     method = choose(algorithm, x.shape[0], shape[1:3], channels, kernel, stride, dilation, groups, x.dtype)
     packed = _pack(weight, bias, stride, padding, dilation, groups, method, ("none", 0.0, 0.0))
-    return run_packed(packed, shape, ONE, x, None, out)
+    return run_packed(packed, shape, None, x, None, out)
 
 
 def packed_conv2d(
@@ -48,7 +49,7 @@ def packed_conv2d(
     groups: int,
     algorithm: str,
     activation: tuple[str, float, float],
-    pool: Pair,
+    pool: Places | None,
     packed: dict[int, Packed],
 ) -> Callable[..., Array]:
     """See `convscope.ops.PackedConv2d`; gives what computes images of `shape`."""
@@ -102,21 +103,21 @@ def conv_shape(
 def run_packed(
     packed: Packed,
     shape: tuple[int, int, int, int],
-    pool: Pair,
+    pool: Places | None,
     x: Array,
     add: Array | None,
     out: Array | None,
     out_indices: Array | None = None,
 ) -> Array:
-    if pool == ONE:
+    if pool is None:
         y = target(out, *shape, x.dtype)
         packed(nhwc(x), None if add is None else nhwc(add), y)
         return give(y, out)
     n, h, w, c = shape
-    pooled = n, h // pool[0], w // pool[1], c
+    pooled = n, *pool.output, c
     y = target(out, *pooled, x.dtype)
     indices = None if out_indices is None else target(out_indices, *pooled, np.dtype(np.int32))
-    packed.pooled(nhwc(x), (h, w), pool, y, indices)
+    packed.pooled(nhwc(x), (h, w), *pool[:4], y, indices)
     if indices is not None:
         give(indices, out_indices)
     return give(y, out)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from convscope.ops.arguments import Places
 from convscope.ops.memory import Array, give, silent
 from convscope.ops.reference.convolution import NONE, ONE, Pads, Pair, conv2d, conv2d_grad_weight
 from convscope.ops.reference.pooling import max_pool2d, max_pool2d_grad
@@ -25,7 +26,7 @@ def packed_conv2d(
     groups: int,
     algorithm: str,
     activation: tuple[str, float, float],
-    pool: Pair,
+    pool: Places | None,
     packed: dict[int, object],
 ) -> Callable[..., Array]:
     """See `convscope.ops.PackedConv2d`: the steps one after the other, with nothing packed."""
@@ -46,8 +47,18 @@ def packed_conv2d(
             np.clip(y, low, high, out=y)
         elif kind == "leaky_relu":
             np.multiply(y, y.dtype.type(low), out=y, where=y < 0)
-        if pool != ONE:
-            pooled = max_pool2d(y, pool, stride=pool, return_indices=True, out=out, out_indices=out_indices)
+        if pool is not None:
+            pooled = max_pool2d(
+                y,
+                pool.kernel,
+                stride=pool.stride,
+                padding=pool.padding,
+                dilation=pool.dilation,
+                ceil_mode=pool.ceil_mode,
+                return_indices=True,
+                out=out,
+                out_indices=out_indices,
+            )
             return pooled[0]
         return y if out is None else give(y, out)
 
