@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "dispatch.h"
+#include "groups.h"
 #include "memory.h"
-#include "record.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -439,7 +439,7 @@ NB_MODULE(_core, m) {
     nb::class_<Recorded>(m, "Recorded")
         .def(nb::init<nb::list, bool>(), "calls"_a, "later"_a)
         .def("__call__", &Recorded::run)
-        .def_static("run_beside", &Recorded::run_beside, "records"_a);
+        .def_static("run_groups", &convscope::run_groups, "records"_a, "groups"_a, "inputs"_a, "outputs"_a);
     register_all<float>(m, "PackedConvFloat");
     register_all<double>(m, "PackedConvDouble");
 }

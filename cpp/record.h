@@ -1,13 +1,11 @@
 // Calls of kernels, noted down with their arrays and made again with no Python between them.
 //
 //     Python calls ──► perform(kernel) ──► the kernel, and a note of it while a record is open on this thread
-//     Recorded.run ──► the notes, one after the other; run_beside: several records, each on one worker
+//     Recorded.run ──► the notes, one after the other
 #pragma once
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
-#include <exception>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -48,26 +46,12 @@ public:
         nb::gil_scoped_release free;
         make();
     }
-    // Records that do not depend on each other, each on one worker.
-    static void run_beside(const std::vector<const Recorded*>& records) {
-        nb::gil_scoped_release free;
-        std::vector<std::exception_ptr> failed(records.size());
-        const Index count = Index(records.size());
-        parallel(count, int(std::min<Index>(count, get_threads())), [&](Index item, int) {
-            try {
-                records[item]->make();
-            } catch (...) {  // no memory, on a thread where nobody would catch it
-                failed[item] = std::current_exception();
-            }
-        });
-        for (const auto& failure : failed)
-            if (failure) std::rethrow_exception(failure);
-    }
-
-private:
+    // As run, where the lock is given up already.
     void make() const {
         for (const auto& kernel : record_) kernel();
     }
+
+private:
     Record record_;
 };
 

@@ -36,8 +36,16 @@ class Recorded:
     def __init__(self, calls: list[Callable[[], object]], later: bool) -> None: ...
     def __call__(self) -> None: ...
     @staticmethod
-    def run_beside(records: list[Recorded]) -> None:
-        """Call each on one thread, several at a time; none may read what another writes."""
+    def run_groups(
+        records: list[Recorded],
+        groups: int,
+        inputs: list[tuple[_Array, list[_Array], int]],
+        outputs: list[tuple[_Array, list[_Array]]],
+    ) -> None:
+        """Take groups of a batch through the records, each of which has memory of its own.
+
+        Inputs: of the batch, of each record, and the channels if they come first in the batch, else 1.
+        """
 
 class _PackedConv:
     """A convolution with packed weights.

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from convscope.ops.memory import empty_channels_last
 from core.cases import Case
 
 PAD = ((1, 1), (1, 1))
@@ -127,20 +128,28 @@ def test_after_fork(native, threads: Callable[[int], None]) -> None:
         assert_identical(everything(native, SHARED_OUT[0]), expected)
 
 
-def test_records_beside_each_other(native, threads: Callable[[int], None]) -> None:
-    """Each is computed as if alone; with a call that is none, nothing is done."""
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 2, 3, 1), (3, 2, 1, 0)])
+def test_groups_of_a_batch(
+    native, threads: Callable[[int], None], order: tuple[int, ...], dtype: str
+) -> None:
+    """Each on one thread, in memory of its own; the batch may lie in any order."""
     threads(3)
-    sources = [np.random.default_rng(i).standard_normal((40, 50)).astype("f4") for i in range(7)]
-    results = [np.zeros_like(source) for source in sources]
-    calls = [native.bind(native.relu, x, out=y) for x, y in zip(sources, results, strict=True)]
-    records = [call for bound in calls for call in native.joined([bound])]
-    assert native.beside(records)
-    assert native.beside([])
-    for x, y in zip(sources, results, strict=True):
-        np.testing.assert_array_equal(y, np.maximum(x, 0))
-    results[0][...] = 7
-    assert not native.beside([*records, lambda: None])
-    assert (results[0] == 7).all()
+    x = np.random.default_rng(0).standard_normal((14, 3, 5, 4)).astype(dtype).transpose(order).copy()
+    x = x.transpose(np.argsort(order))
+    own = [[empty_channels_last((2, 3, 5, 4), dtype) for _ in range(3)] for _ in "xy"]
+    calls = [native.joined([native.bind(native.relu, a, out=y)]) for a, y in zip(*own, strict=True)]
+    result = empty_channels_last(x.shape, dtype)
+    result[:] = 7
+    assert native.run_groups(calls, 6, [(x, own[0])], [(result, own[1])])
+    np.testing.assert_array_equal(result[:12], np.maximum(x[:12], 0))
+    assert np.all(result[12:] == 7)  # six groups of two, and no more
+    vectors, out = np.arange(-6.0, 6.0, dtype=dtype).reshape(6, 2), np.zeros((6, 2), dtype)
+    flat = [[np.zeros((3, 2), dtype) for _ in range(2)] for _ in "xy"]
+    calls = [native.joined([native.bind(native.relu, a, out=y)]) for a, y in zip(*flat, strict=True)]
+    assert native.run_groups(calls, 2, [(vectors, flat[0])], [(out, flat[1])])
+    np.testing.assert_array_equal(out, np.maximum(vectors, 0))
+    assert not native.run_groups([[print], *calls[1:]], 2, [(vectors, flat[0])], [(out, flat[1])])
 
 
 def test_more_threads_than_work(native, threads: Callable[[int], None]) -> None:

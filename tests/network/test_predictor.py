@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -454,18 +455,18 @@ def test_groups_at_the_same_time_take_no_more_memory_than_allowed(
 ) -> None:
     net = cs.models.lenet5()
     x = images(net, 64)
-    taken: list[int] = []
-    run_beside = Plan.run_beside
+    taken: list[tuple[int, int]] = []
+    run_groups = Plan.run_groups
 
-    def counted(plans: list[Plan]) -> None:
-        taken.append(len(plans))
-        run_beside(plans)
+    def counted(plans: list[Plan], inputs: Any, results: Any, groups: int) -> bool:
+        taken.append((len(plans), groups))
+        return run_groups(plans, inputs, results, groups)
 
-    monkeypatch.setattr(Plan, "run_beside", staticmethod(counted))
+    monkeypatch.setattr(Plan, "run_groups", staticmethod(counted))
     set_threads(2)
     monkeypatch.setattr("convscope.network.predictor.WORTH_A_THREAD", 1)
     wanted = net.predict(x)
-    assert taken == [2]  # 32 images on each
+    assert taken == [(2, 2)]  # 32 images on each
     monkeypatch.setattr("convscope.network.predictor.MOST_BESIDE", 1 << 18)
     np.testing.assert_array_equal(net.fused().predict(x), wanted)
-    assert taken == [2]  # all images at once, layer by layer
+    assert taken == [(2, 2)]  # all images at once, layer by layer

@@ -25,7 +25,7 @@ from convscope.layers import Concatenate, Flatten
 from convscope.layers.base import Array, Shape
 from convscope.layers.fused import FusedConv2d
 from convscope.network.graph import Node, consumers
-from convscope.ops.prepared import beside, copy_input, joined, room
+from convscope.ops.prepared import copy_input, joined, room, run_groups
 
 __all__ = ["Memory", "Plan"]
 
@@ -108,10 +108,18 @@ class Plan:
             copy_input(inputs[name], self.arrays[name])
 
     @staticmethod
-    def run_beside(plans: Sequence[Plan]) -> None:
-        """Compute what plans of one network, each in memory of its own, have taken; each on one thread."""
-        for calls in zip(*(plan._calls for plan in plans), strict=True):
-            beside(list(calls))
+    def run_groups(
+        plans: Sequence[Plan], inputs: Mapping[str, Array], results: Mapping[str, Array], groups: int
+    ) -> bool:
+        """Compute groups of a batch on several threads, each with a plan and memory of its own.
+
+        False, and nothing is done, if something between the kernels has to run in Python.
+        """
+        ins, outs = (
+            [(array, [plan.arrays[name] for plan in plans]) for name, array in whole.items()]
+            for whole in (inputs, results)
+        )
+        return run_groups([plan._calls for plan in plans], groups, ins, outs)
 
     def _owner(self, name: str) -> str:
         """Give the value in whose memory another one lies; its own name if it has memory of its own."""

@@ -170,22 +170,19 @@ class _Worker:
 def _run_apart(
     workers: list[_Worker], outputs: tuple[str, ...], inputs: Mapping[str, Array], count: int, some: int
 ) -> dict[str, Array]:
-    """Give the outputs for `count` images, `some` at a time: on each worker, or what is left on one."""
-    results: dict[str, Array] = {}
-    start = 0
-    while start < count:
-        beside = workers if start + some * len(workers) <= count else workers[:1]
-        plans: list[Plan] = []
-        for begin in range(start, start + some * len(beside), some):
-            part = {name: array[begin : begin + some] for name, array in inputs.items()}
-            plans.append(beside[len(plans)].plan(part))
-            plans[-1].take(part)
-        Plan.run_beside(plans)
-        for plan in plans:
-            for name in outputs:
-                found = plan.arrays[name]
-                if name not in results:
-                    results[name] = empty_result((count, *found.shape[1:]), found.dtype)
-                results[name][start : start + some] = found
-            start += some
+    """Give the outputs for `count` images, `some` at a time: on all workers, or what is left on one."""
+
+    def part(start: int) -> dict[str, Array]:
+        return {name: array[start : start + some] for name, array in inputs.items()}
+
+    plans = [worker.plan(part(0)) for worker in workers]
+    found = {name: plans[0].arrays[name] for name in outputs}
+    results = {name: empty_result((count, *y.shape[1:]), y.dtype) for name, y in found.items()}
+    groups = count // some
+    beside = len(plans) > 1 and Plan.run_groups(plans, inputs, results, groups)
+    for start in range(groups * some if beside else 0, count, some):
+        plan = workers[0].plan(part(start))
+        plan.run(part(start))
+        for name in outputs:
+            results[name][start : start + some] = plan.arrays[name]
     return results

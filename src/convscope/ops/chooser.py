@@ -22,10 +22,10 @@ from types import ModuleType
 from typing import Any
 
 from convscope.errors import InvalidValue
+from convscope.ops.memory import Array
 
 __all__ = [
     "Core",
-    "beside",
     "bind",
     "core",
     "default_threads",
@@ -33,6 +33,7 @@ __all__ = [
     "get_threads",
     "joined",
     "recorded",
+    "run_groups",
     "set_threads",
 ]
 
@@ -128,12 +129,29 @@ def joined(calls: list[Callable[[], object]]) -> list[Callable[[], object]]:
     return calls if native is None else native.joined(calls)
 
 
-def beside(calls: list[Callable[[], object]]) -> None:
-    """Make calls of which none reads what another writes; at the same time where the core can."""
+def run_groups(
+    calls: list[list[Callable[[], object]]],
+    groups: int,
+    inputs: list[tuple[Array, list[Array]]],
+    outputs: list[tuple[Array, list[Array]]],
+) -> bool:
+    """Compute a batch group by group, each on one thread: whoever is free takes the next.
+
+    Parameters
+    ----------
+    calls : list of what `joined` gave, for each worker
+    groups : int
+        How many equal groups, from the first image on, are computed.
+    inputs, outputs : lists of (the whole batch, the array of a group for each worker)
+        Copied to the workers, and from them; outputs of the batch are in the order of results.
+
+    Returns
+    -------
+    bool
+        False, and nothing is done, if the core in use cannot: call them one after the other.
+    """
     native = _native()
-    if native is None or not native.beside(calls):
-        for call in calls:
-            call()
+    return native is not None and native.run_groups(calls, groups, inputs, outputs)
 
 
 def recorded(call: Callable[[], object]) -> Callable[[], None] | None:

@@ -10,11 +10,10 @@ import math
 from collections.abc import Callable
 
 from convscope.ops.arguments import Pads, Size, check_arrays, check_ndim, check_out, place_kernel
-from convscope.ops.chooser import beside, bind, get, joined, recorded
+from convscope.ops.chooser import bind, get, joined, recorded, run_groups
 from convscope.ops.memory import Array
 
 __all__ = [
-    "beside",
     "copy_input",
     "joined",
     "prepared_flatten",
@@ -23,6 +22,7 @@ __all__ = [
     "prepared_relu",
     "recorded",
     "room",
+    "run_groups",
 ]
 
 

@@ -11,7 +11,7 @@ import os
 from convscope import _core
 from convscope.errors import InvalidValue
 from convscope.ops.native.arrays import copy_input, flatten, flatten_grad, room
-from convscope.ops.native.bound import beside, bind, joined, recorded
+from convscope.ops.native.bound import bind, joined, recorded, run_groups
 from convscope.ops.native.convolution import (
     conv2d,
     conv2d_grad_bias,
@@ -50,7 +50,6 @@ __all__ = [
     "batch_norm",
     "batch_norm_grad",
     "batch_norm_train",
-    "beside",
     "bind",
     "conv2d",
     "conv2d_grad_bias",
@@ -79,6 +78,7 @@ __all__ = [
     "relu",
     "relu_grad",
     "room",
+    "run_groups",
     "set_threads",
     "sgd_step",
     "softmax_cross_entropy",

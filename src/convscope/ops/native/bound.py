@@ -7,10 +7,12 @@ from functools import partial
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+
 from convscope import _core
 from convscope.ops.arguments import Places
 from convscope.ops.memory import Array
-from convscope.ops.native.arrays import NHWC, flatten, in_place, turned
+from convscope.ops.native.arrays import NHWC, flatten, in_place, nhwc, turned
 from convscope.ops.native.convolution import Packed, run_packed
 from convscope.ops.native.pointwise import relu
 from convscope.ops.native.pooling import global_avg_pool2d, max_pool2d
@@ -30,13 +32,33 @@ def joined(calls: Iterable[Callable[[], object]]) -> list[Callable[[], object]]:
     return found
 
 
-def beside(calls: list[Callable[[], object]]) -> bool:
-    """Make calls at the same time, each on one thread; False, and nothing is done, if some are not joined."""
-    records = [call for call in calls if isinstance(call, _core.Recorded)]
-    able = len(records) == len(calls)
+def run_groups(
+    calls: list[list[Callable[[], object]]],
+    groups: int,
+    inputs: list[tuple[Array, list[Array]]],
+    outputs: list[tuple[Array, list[Array]]],
+) -> bool:
+    """See `convscope.ops.chooser.run_groups`; False, and nothing is done, if some calls are not joined."""
+    records = [run[0] for run in calls if len(run) == 1 and isinstance(run[0], _core.Recorded)]
+    able = len(records) == len(calls) and all(batch.dtype == own[0].dtype for batch, own in inputs)
     if able:
-        _core.Recorded.run_beside(records)
+        given = [_group_input(batch, own) for batch, own in inputs]
+        taken = [(_plain(result), [*map(_plain, own)]) for result, own in outputs]
+        _core.Recorded.run_groups(records, groups, given, taken)
     return able
+
+
+def _group_input(batch: Array, own: list[Array]) -> tuple[Array, list[Array], int]:
+    """Give an input of a whole batch, and of a group on each worker, as the core wants it."""
+    memory = [*map(_plain, own)]
+    if batch.ndim == 4 and batch.shape[1] > 1 and batch.flags.c_contiguous and batch.dtype.char in "fd":
+        return batch, memory, batch.shape[1]
+    return (nhwc(batch) if batch.ndim == 4 else np.ascontiguousarray(batch)), memory, 1
+
+
+def _plain(array: Array) -> Array:
+    """See an array in the order of its memory."""
+    return array.transpose(NHWC) if array.ndim == 4 else array
 
 
 def recorded(call: Callable[[], object]) -> Callable[[], None]:
