@@ -19,7 +19,7 @@ from layers import Layer
 __all__ = ["Clock", "measure", "measure_peak"]
 
 SLOT = 0.025  # seconds a turn lasts at least
-REST = 0.05  # seconds between two contestants: the threads of the one before go on spinning for a while
+REST = 0.15  # seconds between two contestants: the threads of ONNX Runtime go on spinning for 50 ms
 
 
 class Clock:
