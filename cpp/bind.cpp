@@ -439,7 +439,7 @@ NB_MODULE(_core, m) {
     nb::class_<Recorded>(m, "Recorded")
         .def(nb::init<nb::list, bool>(), "calls"_a, "later"_a)
         .def("__call__", &Recorded::run)
-        .def_static("run_groups", &convscope::run_groups, "records"_a, "groups"_a, "inputs"_a, "outputs"_a);
+        .def_static("run_groups", &convscope::run_groups, "calls"_a, "groups"_a, "inputs"_a, "outputs"_a);
     register_all<float>(m, "PackedConvFloat");
     register_all<double>(m, "PackedConvDouble");
 }

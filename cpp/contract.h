@@ -70,7 +70,7 @@ template <class T> struct Functions {
     Index (*packed_size)(const ConvShape&, Algorithm);  // elements
     PackedWeights<T> (*pack)(const ConvShape&, Algorithm, const T* w, const T* bias, T* to);  // bias may be null
     void (*conv)(const ConvShape&, const PackedWeights<T>&, const T* x, Epilogue<T>, T* y);
-    // The largest of each window of a convolution's result, and where in that it was, if indices are not null; windows lie apart.
+    // The largest of each window of a convolution's result, and where in that it was, if indices are not null.
     void (*conv_max_pool)(const ConvShape&, const PoolShape&, const PackedWeights<T>&, const T* x, const Epilogue<T>&, T* y,
                           int32_t* indices);
     void (*conv_grad_input)(const ConvShape&, Algorithm, const T* grad, const T* w, T* dx);

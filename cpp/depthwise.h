@@ -219,9 +219,8 @@ void depthwise(const ConvShape& s, const T* x, const PackedWeights<T>& packed, c
     forward_taps(s, taps.data());
     const Zeros<T> zeros(s.c);
     const Depthwise<T> work(depthwise_grid(s, taps.data(), epilogue.pixel), x, packed, epilogue, zeros.data(), y);
-    const Index rows =
-                    smaller(work.rows_at_once(), get_threads() == 1 ? s.oh : ceil_div(s.n * s.oh, 2 * get_threads())),
-                bands = ceil_div(s.oh, rows);
+    const Index most = get_threads() == 1 ? s.oh : larger<Index>(1, ceil_div(s.n * s.oh, 2 * get_threads())),
+                rows = smaller(work.rows_at_once(), most), bands = ceil_div(s.oh, rows);
     const int team =
         team_size(s.n * bands, double(s.n) * s.oh * s.ow * s.kernel_y * s.kernel_x * depthwise_row<T>(s.c) / width<T>);
     Scratch<char> memory(team * work.room(rows));

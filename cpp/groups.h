@@ -42,17 +42,34 @@ inline void copy_group(const GroupOutput& output, Index group, int worker) {
     std::memcpy(static_cast<char*>(batch.data()) + group * from.nbytes(), from.data(), from.nbytes());
 }
 
-// Each worker has its record: the kernels of the network on its memory.
-inline void run_groups(const std::vector<const Recorded*>& records, Index groups, const std::vector<GroupInput>& inputs,
-                       const std::vector<GroupOutput>& outputs) {
+// A call of the network on the memory of a worker: kernels, or something in Python, for which its lock is taken.
+struct GroupCall {
+    nb::handle call;
+    const Recorded* record = nullptr;
+
+    explicit GroupCall(const nb::object& call) : call(call) {
+        if (nb::isinstance<Recorded>(call)) record = nb::cast<const Recorded*>(call);
+    }
+    void make() const {
+        if (record) return record->make();
+        nb::gil_scoped_acquire held;
+        call();
+    }
+};
+
+// calls[worker]: those of the network, in order, on the memory of each worker
+inline void run_groups(const std::vector<std::vector<nb::object>>& calls, Index groups,
+                       const std::vector<GroupInput>& inputs, const std::vector<GroupOutput>& outputs) {
+    std::vector<std::vector<GroupCall>> own;
+    for (const auto& some : calls) own.emplace_back(some.begin(), some.end());
     nb::gil_scoped_release free;
-    std::vector<std::exception_ptr> failed(records.size());
-    parallel(groups, int(records.size()), [&](Index group, int worker) {
+    std::vector<std::exception_ptr> failed(calls.size());
+    parallel(groups, int(calls.size()), [&](Index group, int worker) {
         try {
             for (const auto& input : inputs) copy_group(input, group, worker);
-            records[worker]->make();
+            for (const GroupCall& call : own[worker]) call.make();
             for (const auto& output : outputs) copy_group(output, group, worker);
-        } catch (...) {  // no memory, on a thread where nobody would catch it
+        } catch (...) {  // on a thread where nobody would catch it
             failed[worker] = std::current_exception();
         }
     });

@@ -37,14 +37,14 @@ class Recorded:
     def __call__(self) -> None: ...
     @staticmethod
     def run_groups(
-        records: list[Recorded],
+        calls: list[list[Callable[[], object]]],
         groups: int,
         inputs: list[tuple[_Array, list[_Array], int]],
         outputs: list[tuple[_Array, list[_Array]]],
     ) -> None:
-        """Take groups of a batch through the records, each of which has memory of its own.
+        """Take groups of a batch through the calls of whichever worker is free, on its memory.
 
-        Inputs: of the batch, of each record, and the channels if they come first in the batch, else 1.
+        Inputs: of the batch, of each worker, and the channels if they come first in the batch, else 1.
         """
 
 class _PackedConv:

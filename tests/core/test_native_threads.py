@@ -149,7 +149,13 @@ def test_groups_of_a_batch(
     calls = [native.joined([native.bind(native.relu, a, out=y)]) for a, y in zip(*flat, strict=True)]
     assert native.run_groups(calls, 2, [(vectors, flat[0])], [(out, flat[1])])
     np.testing.assert_array_equal(out, np.maximum(vectors, 0))
-    assert not native.run_groups([[print], *calls[1:]], 2, [(vectors, flat[0])], [(out, flat[1])])
+    assert not native.run_groups(calls, 3, [(vectors, flat[0])], [(out, flat[1])])  # there are two
+
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        native.run_groups([[*calls[0], fails], calls[1]], 2, [(vectors, flat[0])], [(out, flat[1])])
 
 
 def test_more_threads_than_work(native, threads: Callable[[int], None]) -> None:

@@ -470,3 +470,20 @@ def test_groups_at_the_same_time_take_no_more_memory_than_allowed(
     monkeypatch.setattr("convscope.network.predictor.MOST_BESIDE", 1 << 18)
     np.testing.assert_array_equal(net.fused().predict(x), wanted)
     assert taken == [(2, 2)]  # all images at once, layer by layer
+
+
+@pytest.mark.skipif(cs.core().name != "native", reason="the reference has one thread")
+def test_groups_go_through_layers_in_python_too(
+    monkeypatch: pytest.MonkeyPatch, set_threads: Callable[[int], None]
+) -> None:
+    build = Builder((3, 9, 9))
+    maps = build.add("softmax", Softmax(), build.add("conv", conv2d(4, 3, padding=1), "input"))
+    build.add("pool", MaxPool2d(3, stride=2, ceil_mode=True), maps)
+    net = build.network()
+    x = images(net, 7)
+    set_threads(1)
+    wanted = net.predict(x)
+    monkeypatch.setattr("convscope.network.predictor.WORTH_A_THREAD", 1)
+    monkeypatch.setattr("convscope.network.predictor.CACHE", 1)
+    set_threads(3)
+    np.testing.assert_array_equal(net.fused().predict(x), wanted)

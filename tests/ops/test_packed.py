@@ -209,6 +209,7 @@ def test_pooling_gives_the_bits_of_pooling_afterwards(core: str, pool: tuple[int
         ((2, 1, 150, 130), 6, 5, {}),  # planes
         ((1, 160, 28, 28), 256, 3, {"padding": 1}),  # weights too large for bands
         ((0, 3, 9, 9), 4, 3, {}),
+        ((0, 4, 9, 9), 4, 3, {"groups": 4}),
     ],
 )
 @pytest.mark.parametrize("threads", [1, 3])

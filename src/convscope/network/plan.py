@@ -113,7 +113,7 @@ class Plan:
     ) -> bool:
         """Compute groups of a batch on several threads, each with a plan and memory of its own.
 
-        False, and nothing is done, if something between the kernels has to run in Python.
+        False, and nothing is done, if the core in use cannot.
         """
         ins, outs = (
             [(array, [plan.arrays[name] for plan in plans]) for name, array in whole.items()]

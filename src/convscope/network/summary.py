@@ -14,6 +14,7 @@ from convscope.errors import InvalidValue
 from convscope.geometry import AxisGeometry, ReceptiveField, conv_geometry, resolve_padding
 from convscope.layers import Window
 from convscope.layers.base import Shape
+from convscope.layers.fused import FusedConv2d
 from convscope.network.graph import Node
 from convscope.result import Result
 
@@ -219,7 +220,8 @@ def _number(value: int | Fraction) -> float:
 
 def _dropped(node: Node, shape: Shape) -> str:
     windows = node.layer.window()
-    if windows is None or len(shape) != 4:
+    two = isinstance(node.layer, FusedConv2d) and node.layer.pool is not None  # that drop for themselves
+    if windows is None or len(shape) != 4 or two:
         return ""
     axes = [_axis(shape[2 + axis], windows[axis]) for axis in (0, 1)]
     said = [axis.explanation() if axis.dropped or axis.overhang else "" for axis in axes]

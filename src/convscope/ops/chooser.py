@@ -139,7 +139,8 @@ def run_groups(
 
     Parameters
     ----------
-    calls : list of what `joined` gave, for each worker
+    calls : list of calls of a network, in order, for each worker
+        What `joined` gave; those that are no kernels are made under Python's lock.
     groups : int
         How many equal groups, from the first image on, are computed.
     inputs, outputs : lists of (the whole batch, the array of a group for each worker)
@@ -148,7 +149,7 @@ def run_groups(
     Returns
     -------
     bool
-        False, and nothing is done, if the core in use cannot: call them one after the other.
+        False, and nothing is done, if the core in use cannot, or arrays are not of one kind.
     """
     native = _native()
     return native is not None and native.run_groups(calls, groups, inputs, outputs)

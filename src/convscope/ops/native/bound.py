@@ -38,13 +38,17 @@ def run_groups(
     inputs: list[tuple[Array, list[Array]]],
     outputs: list[tuple[Array, list[Array]]],
 ) -> bool:
-    """See `convscope.ops.chooser.run_groups`; False, and nothing is done, if some calls are not joined."""
-    records = [run[0] for run in calls if len(run) == 1 and isinstance(run[0], _core.Recorded)]
-    able = len(records) == len(calls) and all(batch.dtype == own[0].dtype for batch, own in inputs)
+    """See `convscope.ops.chooser.run_groups`."""
+    able = all(
+        batch.dtype == own[0].dtype
+        and len(batch) >= groups * len(own[0])
+        and _plain(own[0]).flags.c_contiguous
+        for batch, own in (*inputs, *outputs)
+    )
     if able:
         given = [_group_input(batch, own) for batch, own in inputs]
         taken = [(_plain(result), [*map(_plain, own)]) for result, own in outputs]
-        _core.Recorded.run_groups(records, groups, given, taken)
+        _core.Recorded.run_groups(calls, groups, given, taken)
     return able
 
 
