@@ -155,7 +155,7 @@ def test_groups_of_a_batch(
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        native.run_groups([[*calls[0], fails], calls[1]], 2, [(vectors, flat[0])], [(out, flat[1])])
+        native.run_groups([[*run, fails] for run in calls], 2, [(vectors, flat[0])], [(out, flat[1])])
 
 
 def test_more_threads_than_work(native, threads: Callable[[int], None]) -> None:
