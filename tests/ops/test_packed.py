@@ -165,9 +165,6 @@ def test_refuses_bad_arrays(core: str) -> None:
         layer(x, add=y, out=y)
 
 
-OVERLAPPING = {"kernel_size": 3, "stride": 2, "padding": 1}
-
-
 def compare_pooled(case: ConvCase, pool: tuple[int, int]) -> None:
     """Pooled where it is computed, or afterwards: the same maxima at the same places, to the bit."""
     x, weight, bias, _ = case.arrays()
@@ -217,7 +214,7 @@ def test_pooling_gives_the_bits_of_pooling_afterwards(core: str, pool: tuple[int
     "pool",
     [
         {"kernel_size": 2, "stride": 2},
-        OVERLAPPING,
+        {"kernel_size": 3, "stride": 2, "padding": 1},
         {"kernel_size": 3, "stride": 2, "ceil_mode": True},
         {"kernel_size": (4, 3), "stride": 1, "dilation": 2},
         {"kernel_size": 2, "stride": (3, 4)},
